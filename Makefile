@@ -1,0 +1,32 @@
+# Two commands are enough: `make lab` to learn, `make test` to check everything.
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= 2
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: lab test bench notebooks format
+
+.venv/installed: pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+lab: .venv/installed
+	$(BIN)/jupyter lab notebooks/00_start_here.ipynb
+
+test: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg \
+		--ignore tests/browser tests notebooks
+	$(BIN)/pytest tests/browser
+
+bench: .venv/installed
+	$(BIN)/python -m benchmarks
+
+notebooks: .venv/installed  # run every notebook and store it in canonical form
+	$(BIN)/python -m helpers.canonical notebooks/*.ipynb
+
+format: .venv/installed
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format

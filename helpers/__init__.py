@@ -1,0 +1,1 @@
+"""Viva: what the notebooks import."""
