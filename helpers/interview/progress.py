@@ -1,0 +1,412 @@
+"""What the learner has answered and tried, in one SQLite file that survives crashes and may be written by two kernels.
+
+The log of answers is the truth and is only ever appended to. The table `card` is a cache of where FSRS puts each card;
+`Progress.rebuild` makes it again from the log.
+"""
+
+import json
+import os
+import sqlite3
+import time
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import platformdirs
+
+from helpers.algorithms.validation import check_choice, check_integer
+
+from . import schedule
+from .schedule import CardState
+
+EVENTS = ("passed", "failed", "hint", "solution")
+FORMAT = "viva-progress-1"
+
+_APPLICATION_ID = 0x56495641  # "VIVA"
+_BUSY_SECONDS = 30
+_TICK = timedelta(microseconds=1)
+
+
+def _append_only(table):
+    """The triggers that refuse every change of a row; INSERT OR REPLACE is one of them."""
+    refuse = f"BEGIN SELECT RAISE(ABORT, 'the {table} log is append-only'); END"
+    return (
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refuse}",
+        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refuse}",
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id) {refuse}",
+    )
+
+
+_MIGRATIONS = (  # the file's user_version says how many of these it has seen; append, never edit
+    (
+        f"PRAGMA application_id = {_APPLICATION_ID}",
+        "CREATE TABLE review (id TEXT PRIMARY KEY NOT NULL, card_id TEXT NOT NULL, "
+        "rating INTEGER NOT NULL CHECK (rating BETWEEN 1 AND 4), at TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE attempt (id TEXT PRIMARY KEY NOT NULL, exercise_id TEXT NOT NULL, "
+        "event TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE INDEX attempt_of_exercise ON attempt (exercise_id, at)",
+        "CREATE TABLE card (card_id TEXT PRIMARY KEY NOT NULL, state INTEGER NOT NULL, step INTEGER, "
+        "stability REAL NOT NULL, difficulty REAL NOT NULL, due TEXT NOT NULL, last_review TEXT NOT NULL)",
+        "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)",
+        *_append_only("review"),
+        *_append_only("attempt"),
+    ),
+)
+
+_DAMAGED = "Nothing was changed. Move the file away, start again, and bring back your last export with import_json"
+_FOLDER = "Make its folder writable, or set the environment variable VIVA_HOME to a folder that is"
+_TROUBLES = {  # primary SQLite error code: what is wrong, what to do
+    sqlite3.SQLITE_NOTADB: ("is not a Viva progress file", _DAMAGED),
+    sqlite3.SQLITE_CORRUPT: ("is damaged", _DAMAGED),
+    sqlite3.SQLITE_BUSY: ("is in use by another program", "Try again, or close the other program"),
+    sqlite3.SQLITE_READONLY: ("cannot be written", _FOLDER),
+    sqlite3.SQLITE_CANTOPEN: ("cannot be opened", _FOLDER),
+    sqlite3.SQLITE_FULL: ("cannot grow", "Free some disk space and try again"),
+}
+
+
+class ProgressError(RuntimeError):
+    """The progress file cannot be used; the message names the file and says what to do."""
+
+
+class Progress:
+    """The learner's log of answers and attempts, and what follows from it.
+
+    Parameters
+    ----------
+    path : path_like, optional
+        The SQLite file, made at first use. By default ``progress.sqlite3`` in the folder that the environment variable
+        VIVA_HOME names, or else in the user's data folder.
+    clock : callable, optional
+        Returns the time as an aware datetime.
+
+    Notes
+    -----
+    Every method opens the file, works in one transaction and closes it again: a kernel may fork, run widgets in other
+    threads or be killed at any moment. A method that has returned has written to the disk. Every method raises
+    `ProgressError` if the file is damaged, written by a newer Viva, or cannot be reached; it is then left as it is.
+    """
+
+    def __init__(self, path=None, clock=lambda: datetime.now(UTC)):
+        if path is None:
+            home = os.environ.get("VIVA_HOME") or platformdirs.user_data_dir("viva", appauthor=False)
+            path = Path(home).expanduser() / "progress.sqlite3"
+        self.path = Path(path).absolute()
+        self.clock = clock
+        self._checked = False
+
+    def answer(self, card_id, rating, review_id=None):
+        """Record one answer and return when the card is due again.
+
+        Parameters
+        ----------
+        card_id : str
+        rating : {1, 2, 3, 4}
+            Again, hard, good, easy.
+        review_id : str or UUID, optional
+            A fresh UUID made by the caller. A retry with the same one is recorded once.
+
+        Returns
+        -------
+        datetime
+            In UTC.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not of this form, or `review_id` belongs to another answer.
+        """
+        card_id, rating = _check_id("card_id", card_id), check_integer("rating", rating, at_least=1, at_most=4)
+        review_id = _check_uuid("review_id", uuid4() if review_id is None else review_id)
+        with self._transaction() as db:
+            state = _card_states(db, card_id).get(card_id)
+            seen = db.execute("SELECT card_id, rating FROM review WHERE id = ?", (review_id,)).fetchone()
+            if seen is None:
+                at = self._now(state and state.last_review)
+                db.execute("INSERT INTO review VALUES (?, ?, ?, ?)", (review_id, card_id, rating, _to_text(at)))
+                state = schedule.review(state, rating, at)
+                _cache(db, card_id, state)
+            elif seen != (card_id, rating):
+                raise ValueError(f"review_id {review_id} already stands for {seen}; make a new one for each answer")
+        return state.due
+
+    def cards(self):
+        """Return the state of every card answered so far, by card id.
+
+        Returns
+        -------
+        dict of str to CardState
+        """
+        with self._transaction() as db:
+            return _card_states(db)
+
+    def due(self, now=None):
+        """Return the ids of the cards that are due, the longest overdue first.
+
+        Parameters
+        ----------
+        now : aware datetime, optional
+            Cards due until then; by default until this moment.
+
+        Raises
+        ------
+        ValueError
+            If `now` is no datetime or has no time zone.
+        """
+        now = _check_time("now", self.clock() if now is None else now)
+        states = self.cards()
+        return sorted((card for card in states if states[card].due <= now), key=lambda card: (states[card].due, card))
+
+    def record_attempt(self, exercise_id, event):
+        """Record what happened at an exercise.
+
+        Parameters
+        ----------
+        exercise_id : str
+        event : {"passed", "failed", "hint", "solution"}
+
+        Raises
+        ------
+        ValueError
+            If an argument is not of this form.
+        """
+        exercise_id, event = _check_id("exercise_id", exercise_id), check_choice("event", event, EVENTS)
+        with self._transaction() as db:
+            (last,) = db.execute("SELECT max(at) FROM attempt WHERE exercise_id = ?", (exercise_id,)).fetchone()
+            at = self._now(last and datetime.fromisoformat(last))
+            db.execute("INSERT INTO attempt VALUES (?, ?, ?, ?)", (str(uuid4()), exercise_id, event, _to_text(at)))
+
+    def attempts(self, exercise_id):
+        """Return the events recorded for an exercise, oldest first."""
+        with self._transaction() as db:
+            rows = db.execute("SELECT event FROM attempt WHERE exercise_id = ? ORDER BY at, id", (exercise_id,))
+            return [event for (event,) in rows]
+
+    def passed(self):
+        """Return the ids of the exercises passed at least once, as a set."""
+        with self._transaction() as db:
+            return {exercise for (exercise,) in db.execute("SELECT exercise_id FROM attempt WHERE event = 'passed'")}
+
+    def rebuild(self):
+        """Make the cached state of every card again from the log of answers."""
+        with self._transaction() as db:
+            _rebuild(db)
+
+    def export_json(self, path):
+        """Write the two logs to a JSON file. A file that stands there already is replaced in one step.
+
+        Raises
+        ------
+        ValueError
+            If `path` is the progress file itself.
+        OSError
+            If `path` cannot be written.
+        """
+        path = Path(path).absolute()
+        if path == self.path or (path.exists() and self.path.exists() and path.samefile(self.path)):
+            raise ValueError(f"path {path} is the progress file itself; choose another name for the export")
+        with self._transaction() as db:
+            logs = {
+                name: [
+                    dict(zip(columns, row, strict=True)) for row in db.execute(f"SELECT * FROM {table} ORDER BY at, id")
+                ]
+                for name, (table, columns) in _LOGS.items()
+            }
+        part = path.with_name(f"{path.name}.{uuid4()}.part")
+        try:
+            part.write_text(json.dumps({"format": FORMAT, "fsrs": schedule.VERSION} | logs, indent=1), encoding="utf-8")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def import_json(self, path):
+        """Add the answers and attempts of an export to the logs. What is there already stays as it is.
+
+        Raises
+        ------
+        ValueError
+            If the file is no export, or an entry is broken or contradicts one that is here. Nothing is imported then.
+        OSError
+            If `path` cannot be read.
+        """
+        logs = _read_export(Path(path))
+        with self._transaction() as db:
+            for table, rows in logs.items():
+                here = {row[0]: row for row in db.execute(f"SELECT * FROM {table}")}
+                for row in rows:
+                    present = here.setdefault(row[0], row)
+                    if present is row:
+                        db.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", row)
+                    elif present != row:
+                        raise ValueError(f"path {path}: {table} {row[0]} contradicts the one in {self.path}")
+            _rebuild(db)
+
+    def export_stamp(self):
+        """Return a time in whole seconds since 1970 that is later than every one returned before."""
+        with self._transaction() as db:
+            last = db.execute("SELECT value FROM meta WHERE key = 'export_stamp'").fetchone()
+            stamp = max(int(self.clock().timestamp()), int(last[0]) + 1 if last else 0)
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('export_stamp', ?)", (str(stamp),))
+        return stamp
+
+    # --- the file ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _transaction(self):
+        """A connection inside a transaction that is committed at the end and rolled back by any exception."""
+        try:
+            self._check_file()
+            with closing(_connect(self.path)) as db:
+                _write_ahead(db)
+                db.execute("PRAGMA synchronous = FULL")
+                db.execute("BEGIN IMMEDIATE")
+                self._migrate(db)
+                yield db
+                db.execute("COMMIT")
+        except sqlite3.Error as error:
+            unknown = f"failed ({error})", "Check the disk and try again"
+            wrong, fix = _TROUBLES.get(error.sqlite_errorcode & 0xFF, unknown)
+            raise ProgressError(f"{self.path} {wrong}. {fix}.") from error
+
+    def _check_file(self):
+        """Refuse a file that is damaged, newer or somebody else's, before anything can write to it."""
+        if self._checked:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ProgressError(f"{self.path.parent} cannot be made: {error}. {_FOLDER}.") from error
+        if self.path.exists():
+            with closing(_connect(f"{self.path.as_uri()}?mode=ro")) as db:
+                try:
+                    db.execute("BEGIN")
+                    self._check_version(db)
+                    if db.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                        raise ProgressError(f"{self.path} is damaged. {_DAMAGED}.")
+                except sqlite3.OperationalError as error:
+                    # Killed while the file was being made: it holds nothing yet, and the next write rolls it back.
+                    if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                        raise
+        self._checked = True
+
+    def _check_version(self, db):
+        ours = db.execute("PRAGMA application_id").fetchone() == (_APPLICATION_ID,)
+        if not ours and db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise ProgressError(f"{self.path} is not a Viva progress file. {_DAMAGED}.")
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > len(_MIGRATIONS):
+            raise ProgressError(
+                f"{self.path} was written by a newer Viva (schema {version}, this one knows {len(_MIGRATIONS)}). "
+                "Nothing was changed. Update Viva, or set VIVA_HOME to another folder."
+            )
+        return version
+
+    def _migrate(self, db):
+        version = self._check_version(db)
+        if version < len(_MIGRATIONS):
+            for statement in (statement for step in _MIGRATIONS[version:] for statement in step):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+        if db.execute("SELECT value FROM meta WHERE key = 'fsrs'").fetchone() != (schedule.VERSION,):
+            _rebuild(db)
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('fsrs', ?)", (schedule.VERSION,))
+
+    def _now(self, last):
+        """The clock, called inside the transaction. If it was set back, the log of one item still moves forward."""
+        now = _check_time("clock()", self.clock())
+        return now if last is None else max(now, last + _TICK)
+
+
+_LOGS = {
+    "reviews": ("review", ("id", "card_id", "rating", "at")),
+    "attempts": ("attempt", ("id", "exercise_id", "event", "at")),
+}
+
+
+def _connect(path):
+    return sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, uri=str(path).startswith("file:"))
+
+
+def _write_ahead(db):
+    """Switch a new file to WAL. SQLite does not wait when two kernels do so at once, so this does."""
+    give_up = time.monotonic() + _BUSY_SECONDS
+    while db.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+            time.sleep(0.01)
+
+
+def _card_states(db, card_id=None):
+    where, parameters = ("", ()) if card_id is None else ("WHERE card_id = ?", (card_id,))
+    return {
+        card: CardState(*numbers, datetime.fromisoformat(due), datetime.fromisoformat(last_review))
+        for card, *numbers, due, last_review in db.execute(f"SELECT * FROM card {where}", parameters)
+    }
+
+
+def _cache(db, card_id, state):
+    *numbers, due, last_review = state
+    row = (card_id, *numbers, _to_text(due), _to_text(last_review))
+    db.execute("INSERT OR REPLACE INTO card VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def _rebuild(db):
+    states = {}
+    for card_id, rating, at in db.execute("SELECT card_id, rating, at FROM review ORDER BY at, id"):
+        states[card_id] = schedule.review(states.get(card_id), rating, datetime.fromisoformat(at))
+    db.execute("DELETE FROM card")
+    for card_id, state in states.items():
+        _cache(db, card_id, state)
+
+
+def _to_text(moment):
+    return moment.isoformat(timespec="microseconds")  # one width, so that text sorts as time does
+
+
+def _read_export(path):
+    """The rows of each log table in an export, checked."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"path {path} is no JSON file: {error}") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise ValueError(f"path {path} is no Viva export of the form {FORMAT!r}; export it again with this Viva")
+    logs = {}
+    for name, (table, columns) in _LOGS.items():
+        logs[table] = []
+        for number, entry in enumerate(data.get(name, ())):
+            try:
+                identity, item, what, at = (entry[column] for column in columns)
+                if table == "review":
+                    check_integer("rating", what, at_least=1, at_most=4)
+                else:
+                    check_choice("event", what, EVENTS)
+                at = _to_text(_check_time("at", datetime.fromisoformat(at)))
+                logs[table].append((_check_uuid("id", identity), _check_id(columns[1], item), what, at))
+            except (KeyError, TypeError, ValueError) as error:
+                raise ValueError(f"path {path}: {name}[{number}] is broken: {error!r}") from None
+    return logs
+
+
+def _check_id(name, value):
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{name} must be a non-empty string such as 'metrics/eer', got {value!r}")
+    return value
+
+
+def _check_uuid(name, value):
+    try:
+        return str(UUID(str(value)))
+    except ValueError:
+        raise ValueError(f"{name} must be a UUID, for example uuid.uuid4(), got {value!r}") from None
+
+
+def _check_time(name, value):
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError(f"{name} must be a datetime with a time zone, got {value!r}")
+    return value.astimezone(UTC)
