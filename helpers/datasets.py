@@ -41,7 +41,7 @@ def wine():
 
 @cache
 def breast_cancer():
-    """569 tumours, 30 measures of their cell nuclei; class 0 is malignant, 1 benign (Wolberg, Street, Mangasarian 1995)."""
+    """569 tumours, 30 measures of their cell nuclei; class 0 malignant, 1 benign (Wolberg et al. 1995)."""
     return _table("breast_cancer")
 
 

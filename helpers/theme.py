@@ -20,7 +20,8 @@ BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 SKY, PURPLE, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"
 
 DPI = 100
-_PAPERS = {  # ink: text and black lines; muted: what stands back, such as ticks, grids and references; paper: behind all
+# ink: text and black lines; muted: ticks, grids and references, which stand back; paper: what lies behind
+_PAPERS = {
     "light": {"INK": "#1A1A1A", "MUTED": "#6E6E6E", "PAPER": "#FFFFFF"},
     "dark": {"INK": "#F2F2F2", "MUTED": "#9A9A9A", "PAPER": "#111111"},
 }

@@ -131,8 +131,8 @@ def roc_curve(y_true, y_score, *, sample_weight=None, drop_intermediate=True):
     """
     fps, tps, thresholds = _counts_by_threshold(y_true, y_score, sample_weight)
     if drop_intermediate:
-        bend = (np.diff(fps, 2) != 0) | (np.diff(tps, 2) != 0)
-        keep = np.r_[True, bend, True]
+        keep = np.ones(len(fps), dtype=bool)  # the points at infinity and at the first score stay, as in scikit-learn
+        keep[2:-1] = (np.diff(fps[1:], 2) != 0) | (np.diff(tps[1:], 2) != 0)
         fps, tps, thresholds = fps[keep], tps[keep], thresholds[keep]
     return fps / fps[-1], tps / tps[-1], thresholds
 

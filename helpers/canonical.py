@@ -1,0 +1,86 @@
+"""The one form in which notebooks are stored: run from top to bottom, pictures kept, everything incidental dropped.
+
+``python -m helpers.canonical notebooks/*.ipynb`` runs notebooks and stores them so. What is stored does not depend on
+who ran them or when, so a change in a notebook's file is a change in what it says.
+"""
+
+import hashlib
+import sys
+from copy import deepcopy
+from pathlib import Path
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+CELL_METADATA = ("tags", "jupyter")  # what an author sets on purpose
+
+
+def canonical(notebook):
+    """Return a copy of an executed notebook (nbformat 4, as a dict) in canonical form.
+
+    Cells keep their ids; a cell without one gets it from its text. Outputs keep what they show. Cells are numbered in
+    the order in which they stand.
+
+    Raises
+    ------
+    ValueError
+        If a cell was not run, failed or warned.
+    """
+    notebook = deepcopy(dict(notebook))
+    for cell in notebook["cells"]:
+        cell["id"] = cell.get("id") or hashlib.sha256("".join(cell["source"]).encode()).hexdigest()[:8]
+        cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key in CELL_METADATA}
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    for number, cell in enumerate(code, 1):
+        if cell["execution_count"] is None:
+            raise ValueError(f"cell {cell['id']} was not run")
+        cell["execution_count"] = number
+        for output in cell["outputs"]:
+            if output["output_type"] == "error" or output.get("name") == "stderr":
+                raise ValueError(f"cell {cell['id']} failed or warned: {output.get('text') or output.get('evalue')}")
+            if "metadata" in output:
+                output["metadata"] = {}
+            if "execution_count" in output:
+                output["execution_count"] = number
+    strip_widgets(notebook)
+    notebook["metadata"] = deepcopy(METADATA)
+    return notebook | {"nbformat": 4, "nbformat_minor": 5}
+
+
+def strip_widgets(notebook):
+    """Remove what only a running kernel can show, in place, wherever a picture stands beside it.
+
+    Otherwise a reopened notebook says "Error displaying widget" instead of showing the picture.
+    """
+    notebook["metadata"].pop("widgets", None)
+    for cell in notebook["cells"]:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "image/png" in data or "text/html" in data:
+                data.pop(WIDGET_VIEW, None)
+
+
+def run(path):
+    """Run the notebook at `path` and store it in canonical form."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(
+        notebook,
+        timeout=120,
+        store_widget_state=False,
+        record_timing=False,
+        resources={"metadata": {"path": path.parent}},
+    ).execute()
+    stored = nbformat.from_dict(canonical(notebook))
+    nbformat.validate(stored)
+    nbformat.write(stored, path)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        print(name)
+        run(Path(name))

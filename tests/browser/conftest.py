@@ -1,0 +1,106 @@
+"""A real JupyterLab on this machine, and a real Chromium looking at it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from helpers.topics import ROOT
+
+FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+--disable-component-update --disable-sync""".split()
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PLACES = (
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+)
+ARTIFACTS = ROOT / "artifacts"
+
+
+def find_chromium():
+    """Return the path of a Chromium or Chrome, or None."""
+    found = [os.environ.get("VIVA_CHROMIUM"), *map(shutil.which, NAMES), *filter(os.path.exists, PLACES)]
+    return next(filter(None, found), None)
+
+
+class Lab:
+    """A JupyterLab server over a copy of the notebooks, and pages of it."""
+
+    def __init__(self, folder, browser):
+        self.folder, self.browser = folder, browser
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        home = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "VIVA_HOME")}
+        options = {
+            "ServerApp.ip": "127.0.0.1",
+            "ServerApp.port": self.url.rpartition(":")[2],
+            "ServerApp.root_dir": str(folder / "notebooks"),
+            "IdentityProvider.token": "",
+            "LabApp.news_url": "",
+            "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        }
+        self._log = (folder / "server.log").open("w")
+        self._server = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"),
+                f"--config={ROOT / 'jupyter_server_config.py'}",
+                *(f"--{name}={value}" for name, value in options.items()),
+            ],
+            env=os.environ | home,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self._wait_until_up()
+
+    def _wait_until_up(self):
+        for _ in range(300):
+            try:
+                return urllib.request.urlopen(f"{self.url}/api").close()
+            except OSError:
+                assert self._server.poll() is None, (self.folder / "server.log").read_text()
+                time.sleep(0.1)
+        raise TimeoutError((self.folder / "server.log").read_text())
+
+    def open(self, notebook, width=1280, height=800, scale=1):
+        """Open a notebook in a fresh workspace, without the side bar, and return its page."""
+        page = self.browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
+        page.set_default_timeout(60_000)
+        page.goto(f"{self.url}/lab/workspaces/{notebook}-{time.monotonic_ns()}/tree/{notebook}.ipynb?reset")
+        page.wait_for_selector(".jp-Notebook .jp-Cell")
+        page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        return page
+
+    def run_all(self, page):
+        """Run all cells of the page's notebook and wait until the last one is done."""
+        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        page.wait_for_timeout(500)
+
+    def close(self):
+        self._server.terminate()
+        self._server.wait(20)
+        self._log.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory):
+    chromium = find_chromium()
+    if chromium is None:
+        message = "no Chromium or Chrome found; install one or set VIVA_CHROMIUM to its path"
+        (pytest.fail if os.environ.get("VIVA_REQUIRE_CHROMIUM") else pytest.skip)(message)
+    ARTIFACTS.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        server = Lab(tmp_path_factory.mktemp("lab"), browser)
+        yield server
+        server.close()
+        browser.close()
