@@ -1,0 +1,176 @@
+"""The exercises of the judge: one file a topic, ``exercises/<stem>.py``, found by its name.
+
+How to write one. Make an `Exercise` at module level; its id is the topic's stem, a slash and a name. Then hang
+functions on it: answers that are right, the library's version where its convention is the same, and at least four wrong
+answers that people really write, each with the sentence that helps::
+
+    soft_threshold = Exercise(
+        id="regularization/soft_threshold",
+        signature="soft_threshold(x, threshold) -> shrunk",
+        task="Shrink every entry of x towards zero by threshold; what is smaller becomes 0.",
+        task_zh="将 x 的每个元素向零收缩 threshold，绝对值更小的变为 0。",
+        reference=regularization.soft_threshold,
+        tiers=(
+            st.tuples(arrays(st.integers(2, 4), SMALL), st.sampled_from([0.0, 1.0])),
+            st.tuples(arrays(st.integers(1, 6), WIDE), st.sampled_from([0.5, 100.0])),
+        ),
+        forbidden=["torch.nn.functional.softshrink"],
+        hints=("The idea.", "The key step.", "Nearly the code."),
+    )
+
+
+    @soft_threshold.right
+    def by_cases(x, threshold):
+        return np.where(x > threshold, x - threshold, np.where(x < -threshold, x + threshold, 0.0))
+
+
+    @soft_threshold.wrong("The sign is lost: multiply by sign(x).")
+    def no_sign(x, threshold):
+        return np.maximum(np.abs(x) - threshold, 0)
+
+A tier is a strategy that draws a tuple of arguments. The first tier draws a few readable values with sides of at least
+2, for it makes the message; the next ones size 1 and +-1000. Draw only valid input, and numbers with ``sampled_from``:
+what ``floats()`` and ``integers()`` draw depends on the modules loaded (as a side length ``integers`` is fine). Few
+draws are fast draws: a check makes 75 inputs a tier.
+
+With ``tensors=True`` the function is called with torch tensors, float64 for float arrays. ``gradient=("prediction",)``
+compares the gradient with respect to these arguments too. A result of several values is a tuple, named after the arrow
+of the signature. Functions must not change their arguments: let an optimizer's step return the new parameters.
+"""
+
+import difflib
+import importlib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ...topics import TOPICS
+
+SMALL = (0.0, 1.0, -1.0, 2.0, 0.5)
+WIDE = (0.0, 1.0, -1.0, 0.25, -3.0, 1000.0, -1000.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Exercise:
+    """A function to write from memory, and all that the judge needs to know about it.
+
+    Parameters
+    ----------
+    id : str
+        ``"<stem>/<name>"``.
+    signature : str
+        ``"roc_curve(y_true, y_score) -> fpr, tpr, thresholds"``: the function, its arguments and its results.
+    task, task_zh : str
+        What to write, in one or two sentences.
+    reference : callable
+        Ours. What it returns is right.
+    tiers : tuple of hypothesis strategies
+        Each draws a tuple of arguments; readable inputs first.
+    hints : (str, str, str)
+        The idea, the key step, nearly the code.
+    forbidden : sequence of str
+        Dotted names of shortcuts: functions (``"numpy.trapezoid"``), methods (``"torch.Tensor.softmax"``), or modules
+        (``"sklearn.metrics"``, everything in it). Our own module of the topic is always forbidden.
+    tensors : bool
+        Whether arrays are handed over as torch tensors, and a tensor is expected.
+    gradient : tuple of str
+        The arguments whose gradients are compared too.
+    """
+
+    id: str
+    signature: str
+    task: str
+    task_zh: str
+    reference: Callable
+    tiers: tuple
+    hints: tuple
+    forbidden: tuple = ()
+    tensors: bool = False
+    gradient: tuple = ()
+    rights: list = field(default_factory=list, init=False)
+    libraries: list = field(default_factory=list, init=False)
+    wrongs: dict = field(default_factory=dict, init=False)
+
+    def right(self, function):
+        """Keep a differently written right answer. The first one is shown as the solution."""
+        self.rights.append(function)
+        return function
+
+    def library(self, function):
+        """Keep the library's version: right, but forbidden."""
+        self.libraries.append(function)
+        return function
+
+    def wrong(self, sentence):
+        """Keep a wrong answer that people really write, with the sentence that tells them."""
+
+        def keep(function):
+            self.wrongs[function] = sentence
+            return function
+
+        return keep
+
+    @property
+    def stem(self):
+        """The topic's short name."""
+        return self.id.partition("/")[0]
+
+    @property
+    def name(self):
+        """Name of the function to write."""
+        return self.signature.partition("(")[0]
+
+    @property
+    def parameters(self):
+        """Names of the arguments."""
+        inside = self.signature.partition("(")[2].rpartition(")")[0]
+        return [argument.partition("=")[0].strip() for argument in inside.split(",")]
+
+    @property
+    def results(self):
+        """Names of what is returned."""
+        return [name.strip() for name in self.signature.partition("->")[2].split(",")]
+
+    @property
+    def refused(self):
+        """Every dotted name that the learner may not call."""
+        ours = f"{self.reference.__module__}.{self.reference.__qualname__}"
+        return (f"helpers.algorithms.{self.stem}", ours, *self.forbidden)
+
+
+def arrays(shape, values=SMALL):
+    """Draw a float64 array whose entries are among `values`; `shape` may itself be a strategy."""
+    return hnp.arrays(np.float64, shape, elements=st.sampled_from(values), fill=st.nothing())
+
+
+def load(exercise_id):
+    """Return an exercise by its id.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this id. Close matches are named.
+    """
+    if isinstance(exercise_id, str):
+        for exercise in _of_topic(exercise_id.partition("/")[0]):
+            if exercise.id == exercise_id:
+                return exercise
+    known = [exercise.id for exercise in all_exercises()]
+    close = difflib.get_close_matches(str(exercise_id), known, cutoff=0.4) or known
+    raise ValueError(f"no exercise is called {exercise_id!r}; did you mean {' or '.join(close)}?")
+
+
+def all_exercises():
+    """Return the exercises of all topics, in the order of the topics."""
+    return [exercise for topic in TOPICS for exercise in _of_topic(topic.stem)]
+
+
+def _of_topic(stem):
+    name = f"{__name__}.{stem}"
+    if stem not in {topic.stem for topic in TOPICS} or importlib.util.find_spec(name) is None:
+        return []
+    return [value for value in vars(importlib.import_module(name)).values() if isinstance(value, Exercise)]
