@@ -1,0 +1,188 @@
+"""The quiz: one card at a time, the answer on demand, graded by yourself, by mouse or by keys."""
+
+from html import escape
+from uuid import uuid4
+
+import ipywidgets as widgets
+
+from .deck import find_topics, load_cards, to_html
+from .progress import Progress, ProgressError
+
+GRADES = ("Again", "Hard", "Good", "Easy")
+
+_LANGUAGES = [("English", ("en",)), ("中文", ("zh",)), ("both", ("en", "zh"))]
+
+# ipywidgets has no key events. A style element tells when it has come into the page, whichever way it got there; its
+# handler then listens on the quiz around it, so that a key does what its button does. Digits go no further: JupyterLab
+# would turn the cell into a heading. Every click brings the focus back, because a button that greys out loses it.
+_KEYS = """<style onload="
+const quiz = this.closest('.viva-quiz');
+quiz.tabIndex = 0;
+quiz.setAttribute('role', 'group');
+quiz.setAttribute('aria-label', 'Flash card. Space shows the answer, 1 to 4 grade it.');
+quiz.onclick = () => quiz.focus({preventScroll: true});
+quiz.onkeydown = event => {
+  const reveal = event.key === ' ' || event.key === 'Enter' && !event.shiftKey;
+  if (!reveal && !/^[1-4]$/.test(event.key) || event.ctrlKey || event.altKey || event.metaKey) return;
+  event.stopPropagation();
+  if (reveal && event.target.closest('button')) return;
+  event.preventDefault();
+  if (!event.repeat) quiz.querySelector(reveal ? '.viva-reveal' : '.viva-grade-' + event.key).click();
+};
+">
+.viva-quiz { padding: 12px 16px; border: 1px solid var(--jp-border-color1, #bbb); max-width: 860px; }
+.viva-quiz:focus { outline: 2px solid var(--jp-brand-color1, #0072b2); outline-offset: -2px; }
+.viva-quiz .viva-text { font-size: 16px; line-height: 1.5; color: var(--jp-content-font-color1, inherit); }
+.viva-quiz .viva-text p { margin: 0 0 8px; }
+.viva-quiz .viva-text [lang=zh]:not(:first-child) { margin-top: 12px; }
+.viva-quiz .viva-quiet { font-size: 13px; color: var(--jp-content-font-color2, #666); }
+.viva-quiz .viva-error { color: var(--jp-error-color1, #d55e00); font-weight: bold; }
+</style>"""
+
+
+class Flashcard(widgets.VBox):
+    """A card on the screen: question, answer, four grades. Each grade is recorded before the card goes.
+
+    Parameters
+    ----------
+    progress : Progress
+    graded : callable
+        Called with the card and the rating once the answer is recorded; shows what comes next.
+    """
+
+    def __init__(self, progress, graded):
+        self.progress, self._graded = progress, graded
+        self.card, self.revealed = None, False
+        self._language = widgets.ToggleButtons(options=_LANGUAGES, value=("en", "zh"))
+        self._language.style.button_width = "80px"
+        self._question, self._answer = widgets.HTMLMath(), widgets.HTMLMath()
+        self._reveal = widgets.Button(layout={"width": "200px"})
+        self._grades = [
+            widgets.Button(description=f"{name} ({rating})", disabled=True, layout={"width": "110px"})
+            for rating, name in enumerate(GRADES, 1)
+        ]
+        self._line = widgets.HTML()
+        super().__init__(
+            [
+                widgets.HTML(_KEYS, layout={"display": "none"}),
+                self._language.add_class("viva-language"),
+                self._question.add_class("viva-question"),
+                self._reveal.add_class("viva-reveal"),
+                self._answer.add_class("viva-answer"),
+                widgets.HBox([b.add_class(f"viva-grade-{rating}") for rating, b in enumerate(self._grades, 1)]),
+                self._line.add_class("viva-line"),
+            ]
+        )
+        self.add_class("viva-quiz")
+        self._language.observe(lambda change: self._draw(), "value")
+        self._reveal.on_click(lambda button: self.reveal())
+        for rating, button in enumerate(self._grades, 1):
+            button.on_click(lambda button, rating=rating: self.grade(rating))
+
+    def show(self, card, line):
+        """Ask `card`, or nothing if it is None, over a `line` that says how far you are."""
+        self.card, self.revealed = card, False
+        self._review_id = uuid4()  # one for each time a card is shown: a retry or a second click is not recorded twice
+        self._say(line)
+        self._draw()
+
+    def reveal(self):
+        """Show the answer."""
+        if self.card is not None:
+            self.revealed = True
+            self._draw()
+
+    def grade(self, rating):
+        """Record how well you knew it, 1 (again) to 4 (easy), and go on. Before the answer is shown nothing happens."""
+        if not self.revealed:
+            return
+        card = self.card
+        try:
+            self.progress.answer(card.id, rating, self._review_id)
+        except ProgressError as error:
+            self._say(f"Not recorded: {error}", "viva-error")
+            return
+        self.revealed = False
+        self._graded(card, rating)
+
+    def _say(self, text, style="viva-quiet"):
+        self._line.value = f'<div class="{style}" role="status">{escape(text)}</div>'
+
+    def _draw(self):
+        card = self.card
+        self._question.value = self._answer.value = ""
+        if card:
+            self._question.value = _quiet(card.topic.title, card.kind, card.level) + self._face(card.question)
+        if self.revealed:
+            self._answer.value = self._face(card.answer) + _quiet(card.source, card.claim)
+        self._reveal.description = "Look again (space)" if card is None else "Show the answer (space)"
+        self._reveal.disabled = self.revealed
+        for button in self._grades:
+            button.disabled = not self.revealed
+
+    def _face(self, text):
+        faces = (f'<div lang="{code}">{to_html(getattr(text, code))}</div>' for code in self._language.value)
+        return f'<div class="viva-text">{"".join(faces)}</div>'
+
+
+def _quiet(*labels):
+    return f'<div class="viva-quiet">{escape(" · ".join(filter(None, labels)))}</div>'
+
+
+class Quiz(Flashcard):
+    """A drill over the cards of some topics: what is due comes first, then what is new.
+
+    Space or Enter shows the answer, the keys 1 to 4 grade it: again, hard, good, easy.
+
+    Parameters
+    ----------
+    *topics : str
+        Stems of topics, such as "metrics"; all of them if none is named.
+    progress : Progress, optional
+        By default the learner's own.
+
+    Raises
+    ------
+    ValueError
+        If a topic is unknown, or none of them has a card.
+    """
+
+    def __init__(self, *topics, progress=None):
+        self.topics, self.cards = topics, load_cards(topics)
+        if not self.cards:
+            raise ValueError(f"topics: {', '.join(topics)} has no cards yet")
+        self.answered = 0
+        super().__init__(progress or Progress(), self._next)
+        self._advance()
+
+    def __repr__(self):
+        return f"Quiz: {name_topics(self.topics)}, {len(self.cards)} cards"
+
+    def reveal(self):
+        """Show the answer, or look again for a card if none was due."""
+        if self.card is None:
+            self._advance()
+        else:
+            super().reveal()
+
+    def _next(self, card, rating):
+        self.answered += 1
+        self._advance()
+
+    def _advance(self):
+        try:
+            due = [card for card in self.progress.due() if card in self.cards]
+            seen = self.progress.cards()
+        except ProgressError as error:
+            self.show(None, "")
+            self._say(str(error), "viva-error")
+            return
+        new = [card for card in self.cards if card not in seen]
+        line = f"{self.answered} answered now, {len(due)} due, {len(new)} new"
+        waiting = [*due, *new]
+        self.show(self.cards[waiting[0]] if waiting else None, line if waiting else f"{line}. Nothing to ask for now.")
+
+
+def name_topics(stems):
+    """Return the titles of some topics as one phrase."""
+    return ", ".join(topic.title for topic in find_topics(stems)) if stems else "all topics"
