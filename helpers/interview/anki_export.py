@@ -8,7 +8,7 @@ import genanki
 from .deck import load_cards, to_html
 from .progress import Progress
 
-# Anki knows a note type by its id and its fields by their order: frozen for good. A new field takes the place of a spare.
+# Anki knows a note type by its id and its fields by their order: frozen for good. A new field takes a spare's place.
 _MODEL_ID = 1_768_305_127
 _DECK_ID = 1_768_305_200  # plus the topic's number
 _FIELDS = "Id Labels QuestionEn QuestionZh AnswerEn AnswerZh Source Spare1 Spare2 Spare3 Spare4".split()
@@ -23,7 +23,7 @@ def export_anki(path, topics=(), *, progress=None):
     r"""Write an Anki package (.apkg), one deck for each topic that has cards.
 
     A note is known by its card's id, so that a card edited since the last import is updated and never doubled. Anki
-    skips a package that is not newer than what it holds: the time written is always later than that of any export before.
+    skips a package that is not newer than what it holds, so each export is dated later than all before it.
 
     Parameters
     ----------

@@ -49,6 +49,8 @@ class MockInterview(widgets.VBox):
     Attributes
     ----------
     answers : list of Answer
+    running : bool
+        Whether the clock runs.
 
     Raises
     ------
@@ -66,8 +68,9 @@ class MockInterview(widgets.VBox):
         if not self._queue:
             raise ValueError(f"topics: no questions up to level {level!r} in {name_topics(topics)} yet")
         order.shuffle(self._queue)
-        self._name = f"Mock interview: {name_topics(topics)}, up to {level}, {self.minutes:g} minutes, {len(self._queue)} questions"
-        self.answers, self._clock, self._deadline = [], clock, None
+        scope = f"{name_topics(topics)}, up to {level}"
+        self._name = f"Mock interview: {scope}, {self.minutes:g} minutes, {len(self._queue)} questions"
+        self.answers, self.running, self._clock, self._deadline = [], False, clock, None
 
         self._flashcard = Flashcard(progress or Progress(), self._graded)
         # The browser ticks, so nothing runs in the kernel between ticks. How late it is, the clock says.
@@ -89,12 +92,12 @@ class MockInterview(widgets.VBox):
         if self._deadline is None:
             self._deadline = self._clock() + 60 * self.minutes
             self.children = [widgets.HBox([self._time, self._end]), self._flashcard, self._ticker]
-            self._ticker.playing = True
+            self.running = self._ticker.playing = True
             self._ask()
 
     def finish(self):
         """Stop the clock and show the report."""
-        self._ticker.playing = False
+        self.running = self._ticker.playing = False
         self._flashcard.show(None, "")
         self._time.value = f"<b>The interview is over: {len(self.answers)} answers.</b>"
         report = [widgets.HTMLMath(report_html(self.answers)).add_class("viva-report")] if self.answers else []
@@ -103,27 +106,25 @@ class MockInterview(widgets.VBox):
 
     def close(self):
         """Stop the clock and remove the interview from the page."""
-        self._ticker.playing = False
+        self.running = self._ticker.playing = False
         super().close()
 
     def _ask(self):
         self._asked = self._clock()
         self._tick()
-        if self._ticker.playing:
+        if self.running:
             self._flashcard.show(self._queue.pop(0), f"{len(self.answers)} answered")
 
     def _graded(self, card, rating):
         self.answers.append(Answer(card, rating, self._clock() - self._asked))
-        self._queue = [
-            self._cards[follow_up] for follow_up in card.follow_ups if follow_up in self._cards
-        ] + self._queue
+        self._queue[:0] = [self._cards[identity] for identity in card.follow_ups if identity in self._cards]
         self._ask() if self._queue else self.finish()
 
     def _tick(self):
         left = self._deadline - self._clock()
-        if left <= 0:
+        if self.running and left <= 0:
             self.finish()
-        else:
+        elif self.running:
             self._time.value = f"<b>{int(left) // 60}:{int(left) % 60:02}</b> left"
 
 

@@ -16,7 +16,7 @@ MOCK_EVERY = 7
 
 
 class Table:
-    """Rows under a heading, shown as HTML in a notebook and as text elsewhere. A cell may be a text, a number or a topic."""
+    """Rows under a heading: HTML in a notebook, text elsewhere. A cell is a text, a number, or one or more topics."""
 
     def __init__(self, title, head, rows):
         self.title, self.head, self.rows = title, head, rows
@@ -60,13 +60,13 @@ def topic_map(progress=None):
                 PARTS[topic.part - 1],
                 topic.number,
                 topic,
+                f"{known} of {len(cards)}" if cards else "",
+                f"{sum(task in passed for task in tasks)} of {len(tasks)}" if tasks else "",
+                sum(card in due for card in cards) if cards else "",
                 topic.title_zh,
-                f"{known} of {len(cards)}",
-                f"{sum(task in passed for task in tasks)} of {len(tasks)}",
-                sum(card in due for card in cards),
             )
         )
-    return Table("Topics", ("Part", "No.", "Topic", "中文", "Cards known", "Exercises passed", "Due today"), rows)
+    return Table("Topics", ("Part", "No.", "Topic", "Cards known", "Exercises passed", "Due today", "中文"), rows)
 
 
 def due_today(progress=None):
