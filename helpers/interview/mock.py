@@ -58,6 +58,8 @@ class MockInterview(widgets.VBox):
         If an argument is not of this form, or there is no such question yet.
     """
 
+    running = False
+
     def __init__(self, topics=(), level="onsite", minutes=15, seed=None, *, progress=None, clock=time.monotonic):
         self.level = check_choice("level", level, LEVELS)
         self.minutes = check_number("minutes", minutes, above=0, at_most=240)
@@ -70,7 +72,7 @@ class MockInterview(widgets.VBox):
         order.shuffle(self._queue)
         scope = f"{name_topics(topics)}, up to {level}"
         self._name = f"Mock interview: {scope}, {self.minutes:g} minutes, {len(self._queue)} questions"
-        self.answers, self.running, self._clock, self._deadline = [], False, clock, None
+        self.answers, self._clock, self._deadline = [], clock, None
 
         self._flashcard = Flashcard(progress or Progress(), self._graded)
         # The browser ticks, so nothing runs in the kernel between ticks. How late it is, the clock says.
@@ -106,7 +108,8 @@ class MockInterview(widgets.VBox):
 
     def close(self):
         """Stop the clock and remove the interview from the page."""
-        self.running = self._ticker.playing = False
+        if self.running:  # ipywidgets also closes what its constructor has refused
+            self.running = self._ticker.playing = False
         super().close()
 
     def _ask(self):
