@@ -197,11 +197,11 @@ def _isolate(connection):
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
-    if hasattr(os, "fork"):
-        os.closerange(3, connection.fileno())
-        os.closerange(connection.fileno() + 1, 1024)
+    if sys.platform == "linux":
         import resource
 
+        os.closerange(3, connection.fileno())
+        os.closerange(connection.fileno() + 1, 1024)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CPU, (60, 60))  # in case nobody is left to end an endless loop
 

@@ -27,11 +27,13 @@ import cloudpickle
 from ..topics import ROOT
 from .candidate import resolve
 from .exercises import load
-from .worker import Request, kill_family
+from .worker import ENDED, Request, kill_family
 
 TIME_LIMIT = 10.0  # seconds for the calls of one check
 PAYLOAD_LIMIT = 50_000_000  # bytes that a function may carry along
 _METHOD = "fork" if sys.platform == "linux" else "spawn"  # macOS can fork, but its libraries do not survive it
+# -P: a learner's file called random.py must not be imported by the judge. -c: no main module for spawn to import again.
+_COMMAND = [sys.executable, "-P", "-c", "from helpers.interview.worker import main; main()"]
 _GRACE = 90.0  # seconds beyond TIME_LIMIT after which the worker itself is taken for dead
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
@@ -149,7 +151,7 @@ class _Refused(Exception):
 
 class _Bounded(io.BytesIO):
     def write(self, data):
-        if self.tell() + len(data) > PAYLOAD_LIMIT:
+        if self.tell() + memoryview(data).nbytes > PAYLOAD_LIMIT:
             raise OverflowError
         return super().write(data)
 
@@ -254,7 +256,7 @@ class _Worker:
     def ask(self, request):
         """Send a request and return the reply. A worker that was killed is replaced once."""
         with self.lock:
-            return self._ask(request) or self._ask(request) or {"error": "The worker process ended twice."}
+            return self._ask(request) or self._ask(request) or ENDED
 
     def _ask(self, request):
         if self.process is None or self.process.poll() is not None:
@@ -289,11 +291,9 @@ class _Worker:
 def _start():
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     environment = os.environ | dict.fromkeys(_THREADS, "1") | {"MPLBACKEND": "agg", "PYTHONPATH": path}
-    # -P: a learner's file called random.py must not be imported by the judge. -c: no main module to import again.
-    command = [sys.executable, "-P", "-c", "from helpers.interview.worker import main; main()"]
     # A group of its own, or the interrupt of a terminal would reach it too.
     group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP} if os.name == "nt" else {"start_new_session": True}
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, **group)
+    return subprocess.Popen(_COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, **group)
 
 
 _worker = _Worker()

@@ -19,11 +19,12 @@ import sys
 import time
 import traceback
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import psutil
 from hypothesis import HealthCheck, Phase, Verbosity, errors, given, settings
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 
 from . import candidate
 from .candidate import Unknown, decode, encode, evaluate, to_tensors
@@ -31,6 +32,11 @@ from .exercises import load
 
 START_LIMIT = 60  # seconds for the candidate to import what the function needs
 MEMORY_LIMIT = 2**30  # bytes that the candidate may hold
+ENDED = {
+    "passed": False,
+    "message": "not right yet. The judge's process was ended while your function ran: by it, or for want of memory.",
+    "line": None,
+}
 RTOL, ATOL = (
     1e-6,
     1e-8,
@@ -70,6 +76,7 @@ class Problem:
     rows: tuple = ()
     line: tuple | None = None
     answered: bool = False  # whether the candidate returned a value that can be told from ours
+    printed: str = field(default="", compare=False)
 
 
 class _Wrong(Exception):
@@ -87,6 +94,9 @@ def main():
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
     warnings.simplefilter("ignore")  # the worker's stderr is the notebook
+    # hypothesis likes to draw numbers that occur in the source of the modules loaded, so that inputs would depend on which
+    # exercises were judged before, and keeps them in a folder beside the notebook.
+    HypothesisProvider._maybe_draw_constant = lambda *args, **options: None
     while True:
         try:
             request = pickle.load(requests)
@@ -101,7 +111,7 @@ def main():
             _reply(request, replies)
             os._exit(0)
         if os.waitpid(child, 0)[1]:
-            print(json.dumps({"error": "The examiner's process was ended from outside."}), file=replies, flush=True)
+            print(json.dumps(ENDED), file=replies, flush=True)
 
 
 def _load(exercise_id):
@@ -150,7 +160,8 @@ class _Examiner:
         self.positions = [exercise.parameters.index(name) for name in exercise.gradient]
         self.candidate = _Candidate(request, self.positions, exercise.tensors)
         self.seen = []  # (arguments, what the learner returned) of every call
-        self.problem = self.arguments = None
+        self.problem = self.data = None  # what is wrong, on which encoded arguments
+        self.heading = "The smallest input found:"
 
     def passes(self, tier):
         """Whether no input of the tier fails. Otherwise the smallest failing one is kept."""
@@ -159,23 +170,20 @@ class _Examiner:
         @given(tier)
         def agree(arguments):
             data = marshal.dumps(encode(arguments))  # each of the two gets its own copy
-            problem = self._ask(data)
-            if problem:
-                self.problem, self.arguments = problem, decode(marshal.loads(data))
+            if problem := self._ask(data):
+                self.problem, self.data = problem, data
                 raise _Wrong
 
         try:
             agree()
-        except _Wrong:
-            pass
-        except errors.Flaky:
-            self.problem.sentence = (
-                "It gives different answers to the same input. Does it draw random numbers, or remember earlier calls?"
-            )
-            self.problem.answered = False
+        except (_Wrong, errors.Flaky):
+            with contextlib.suppress(_Ended):
+                if self._ask(self.data) != self.problem:
+                    advice = "Does it draw random numbers, or remember earlier calls?"
+                    self.problem = Problem(f"It answers the same input differently each time. {advice}")
         except _Ended as ended:
             if self.problem is None:  # else it ended while a smaller failing input was sought: keep the one found
-                self.problem = Problem(str(ended))
+                self.problem, self.heading = Problem(str(ended)), "The input:"
         return self.problem is None
 
     def _ask(self, data):
@@ -184,13 +192,13 @@ class _Examiner:
             reply = self.candidate.ask(data)
         except _Ended:
             if self.problem is None:
-                self.arguments = decode(marshal.loads(data))
+                self.data = data
             raise
         if reply.get("shortcut"):
             return Problem(f"It calls {reply['shortcut']}. Write it without: that function is the exercise.")
         problem = self._compare(data, reply, expected, expected_gradients)
         if problem and reply["printed"]:
-            problem.rows += (("printed", _shorten(reply["printed"])),)
+            problem.printed = _shorten(reply["printed"])
         return problem
 
     def _compare(self, data, reply, expected, expected_gradients):
@@ -214,7 +222,7 @@ class _Examiner:
                 return Problem("The value is right. " + sentence, answered=True)
             problem = difference(ours, theirs, f"the gradient of {name}")
             if problem:
-                problem.sentence = f"The value is right, its gradient is not. {problem.sentence}".rstrip()
+                problem.sentence = f"The value is right, its gradient is not. T{problem.sentence[1:]}"
                 return problem
         return None
 
@@ -228,9 +236,12 @@ class _Examiner:
     def report(self):
         """Word the verdict."""
         lines = [f"not right yet. {self.problem.sentence}".rstrip()]
-        if self.arguments is not None:
-            lines.append("The smallest input found:")
-            rows = [*zip(self.exercise.parameters, map(_show, self.arguments), strict=True), *self.problem.rows]
+        if self.data:
+            lines.append(self.heading)
+            arguments = map(_show, self._arguments(self.data))
+            rows = [*zip(self.exercise.parameters, arguments, strict=True), *self.problem.rows]
+            if self.problem.printed:
+                rows.append(("printed", self.problem.printed))
             width = max(len(label) for label, _ in rows)
             for label, text in rows:
                 lines.append(f"    {label:{width}}  " + text.replace("\n", "\n" + " " * (width + 6)))
@@ -357,7 +368,7 @@ def difference(expected, got, name):
     Problem or None
         None if they agree.
     """
-    if got is None and expected is not None:
+    if got is None:
         label = name if isinstance(name, str) else ", ".join(name)
         return Problem(f"It returns None instead of {label}. Does every branch end in a return?", answered=True)
     if isinstance(expected, (tuple, list)):

@@ -285,7 +285,7 @@ average_precision = Exercise(
     tiers=CURVE_TIERS,
     forbidden=("sklearn.metrics",),
     hints=(
-        "Walk down the thresholds. Each step adds a rectangle, as wide as recall grows, as high as the precision there.",
+        "Walk down the thresholds. Each step adds a rectangle, as wide as recall grows and as high as the precision.",
         "Only the precision after the whole step counts, and tied samples make one step.",
         "called = y_score >= np.unique(y_score)[::-1][:, None]; tp = called @ y_true; recall = tp / y_true.sum(); "
         "precision = tp / called.sum(axis=1); then sum precision times np.diff(recall, prepend=0).",
