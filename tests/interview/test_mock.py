@@ -3,7 +3,7 @@ import pytest
 from helpers import theme
 from helpers.interview import mock as module
 from helpers.interview.deck import LEVELS, load_cards
-from helpers.interview.mock import Answer, MockInterview, plot_weak_spots, report_html
+from helpers.interview.mock import Answer, MockInterview, plot_weak_spots, report
 from helpers.interview.progress import Progress
 
 CARDS = load_cards("metrics")
@@ -84,7 +84,7 @@ def test_the_time_ends_it_at_a_tick(start, clock):
     mock._ticker.value += 1
     assert not mock.running
     assert not mock._ticker.playing
-    assert "0 answers" in mock._time.value
+    assert [child.value for child in mock.children] == ["<p><b>The interview is over: 0 answers.</b></p>"]
     mock._ticker.value += 1  # a tick that was on its way
     mock._flashcard.reveal()
     mock._flashcard.grade(3)
@@ -107,9 +107,9 @@ def test_every_grade_is_recorded(start, clock):
 def test_it_ends_with_table_and_chart(start, clock):
     mock = start(minutes=2)
     take(mock, clock, rating=1)
-    _, report, chart = mock.children
-    assert report.value.count("<tr>") == 1 + len(mock.answers)
-    assert "<td>Again</td><td>20 s</td>" in report.value
+    table, chart = mock.children
+    assert table.value.count("<tr>") == 1 + len(mock.answers)
+    assert repr(report(mock.answers)).count("Again  20 s") == len(mock.answers) == 6
     assert bytes(chart.value).startswith(b"\x89PNG")
 
 
@@ -137,7 +137,7 @@ def test_weak_spots_are_counted_and_sorted():
 def test_the_report_escapes():
     card = CARDS["metrics/auc-code"]
     answer = Answer(card._replace(question=card.question._replace(en="a <b> $c$")), 4, 61.4)
-    assert "<td><p>a &lt;b&gt; $c$</p></td>" in report_html([answer])
+    assert "a &lt;b&gt; $c$</p>" in report([answer])._repr_html_()
 
 
 @pytest.mark.parametrize(

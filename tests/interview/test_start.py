@@ -63,7 +63,7 @@ def test_due_today_means_before_midnight_here(tmp_path):
     progress = learner(tmp_path, midnight - timedelta(seconds=30))
     progress.answer(late, 1)  # due in one minute, which is tomorrow
     assert repr(due_today(progress)).splitlines() == [
-        "Due today: 1 cards",
+        "Due today: 1 card",
         "Topic            Cards",
         "Metrics and ROC  1",
     ]
