@@ -2,7 +2,6 @@
 
 import random
 import time
-from html import escape
 from typing import NamedTuple
 
 import ipywidgets as widgets
@@ -11,11 +10,13 @@ import numpy as np
 from helpers import theme
 from helpers.algorithms.validation import check_choice, check_integer, check_number
 
-from .deck import LEVELS, Card, load_cards, to_html
+from .deck import LEVELS, Card, load_cards
 from .progress import Progress
 from .quiz import GRADES, Flashcard, name_topics
+from .table import CardText, Table
 
 WEAK = 2  # grades up to hard
+WIDTH = 660  # pixels of the chart
 
 
 class Answer(NamedTuple):
@@ -101,10 +102,10 @@ class MockInterview(widgets.VBox):
         """Stop the clock and show the report."""
         self.running = self._ticker.playing = False
         self._flashcard.show(None, "")
-        self._time.value = f"<b>The interview is over: {len(self.answers)} answers.</b>"
-        report = [widgets.HTMLMath(report_html(self.answers)).add_class("viva-report")] if self.answers else []
-        chart = [widgets.Image(value=theme.png(plot_weak_spots(self.answers)), format="png")] if self.answers else []
-        self.children = [self._time, *report, *chart]
+        self.children = [widgets.HTMLMath(report(self.answers)._repr_html_()).add_class("viva-report")]
+        if self.answers:
+            chart = widgets.Image(value=theme.png(plot_weak_spots(self.answers)), layout={"max_width": f"{WIDTH}px"})
+            self.children += (chart,)
 
     def close(self):
         """Stop the clock and remove the interview from the page."""
@@ -131,15 +132,15 @@ class MockInterview(widgets.VBox):
             self._time.value = f"<b>{int(left) // 60}:{int(left) % 60:02}</b> left"
 
 
-def report_html(answers):
-    """Return the answers of an interview as an HTML table."""
-    rows = "".join(
-        f"<tr><td>{to_html(card.question.en)}</td><td>{escape(card.topic.title)}</td><td>{card.kind}</td>"
-        f"<td>{GRADES[rating - 1]}</td><td>{seconds:.0f} s</td></tr>"
+def report(answers):
+    """Return the table of the answers of an interview."""
+    rows = [
+        (CardText(card.question.en), card.topic, card.kind, GRADES[rating - 1], f"{seconds:.0f} s")
         for card, rating, seconds in answers
+    ]
+    return Table(
+        f"The interview is over: {len(answers)} answers.", ("Question", "Topic", "Kind", "Grade", "Time"), rows
     )
-    head = "".join(f"<th>{title}</th>" for title in ("Question", "Topic", "Kind", "Grade", "Time"))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def plot_weak_spots(answers):
@@ -150,7 +151,7 @@ def plot_weak_spots(answers):
     names = sorted(groups, key=lambda name: (-np.mean(groups[name]), -len(groups[name]), name))
     shares = [np.mean(groups[name]) for name in names]
 
-    figure = theme.figure(660, 110 + 34 * len(names))
+    figure = theme.figure(WIDTH, 110 + 34 * len(names))
     axes = figure.add_subplot(title="Weak spots: share graded again or hard", xlim=(0, 1.25))
     axes.barh(names, shares, height=0.6, color=theme.VERMILLION)
     for row, name in enumerate(names):

@@ -1,39 +1,18 @@
 """The start page: the map of topics, what is due today, a plan for the days left, and search."""
 
 from datetime import datetime, timedelta
-from html import escape
 
 import ipywidgets as widgets
 
 from helpers.algorithms.validation import check_integer
 from helpers.topics import PARTS, TOPICS
 
-from .deck import load_cards, to_html
+from .deck import load_cards
 from .progress import Progress
+from .table import CardText, Table
 
 REVIEW_AFTER = (1, 3, 7, 14, 30)  # days after a topic is learnt: each gap about twice the last
 MOCK_EVERY = 7
-
-
-class Table:
-    """Rows under a heading: HTML in a notebook, text elsewhere. A cell is a text, a number, or one or more topics."""
-
-    def __init__(self, title, head, rows):
-        self.title, self.head, self.rows = title, head, rows
-
-    def __repr__(self):
-        cells = [[str(_plain(cell)) for cell in row] for row in (self.head, *self.rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
-        return "\n".join((self.title, *lines)) if self.rows else self.title
-
-    def _repr_html_(self):
-        title = f"<p><b>{escape(self.title)}</b></p>"
-        if not self.rows:
-            return title
-        head = "".join(f"<th>{escape(cell)}</th>" for cell in self.head)
-        rows = "".join("<tr>" + "".join(f"<td>{_html(cell)}</td>" for cell in row) + "</tr>" for row in self.rows)
-        return f"{title}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def topic_map(progress=None):
@@ -80,7 +59,7 @@ def due_today(progress=None):
     deck = load_cards()
     due = [card for card in _due_today(progress or Progress()) if card in deck]
     rows = [(topic, len(_of(topic, due))) for topic in TOPICS if _of(topic, due)]
-    title = f"Due today: {len(due)} cards" if due else "Nothing is due today."
+    title = f"Due today: {_count(due)}" if due else "Nothing is due today."
     return Table(title, ("Topic", "Cards"), rows)
 
 
@@ -132,8 +111,8 @@ def search(text):
         raise ValueError(f"text must hold a word to look for, such as 'precision', got {text!r}")
     words = text.casefold().split()
     hits = [card for card in load_cards().values() if all(word in _haystack(card) for word in words)]
-    rows = [(card.topic, card.claim or "", _Formulas(card.question.en), _Formulas(card.answer.en)) for card in hits]
-    title = f"{text.strip()}: {len(hits)} card{'' if len(hits) == 1 else 's'}"
+    rows = [(card.topic, card.claim or "", CardText(card.question.en), CardText(card.answer.en)) for card in hits]
+    title = f"{text.strip()}: {_count(hits)}"
     return Table(title, ("Topic", "Claim", "Question", "Answer"), rows)
 
 
@@ -154,10 +133,6 @@ class SearchBox(widgets.VBox):
         self._hits.value = search(text)._repr_html_() if text.strip() else ""
 
 
-class _Formulas(str):
-    """A card's text, in which formulas and code are marked up."""
-
-
 def _due_today(progress):
     tonight = datetime.combine(progress.clock().astimezone().date() + timedelta(days=1), datetime.min.time())
     return progress.due(tonight.astimezone())
@@ -167,23 +142,11 @@ def _of(topic, identities):
     return [identity for identity in identities if identity.startswith(f"{topic.stem}/")]
 
 
+def _count(cards):
+    return f"{len(cards)} card" + "s" * (len(cards) != 1)
+
+
 def _haystack(card):
     return " ".join(
         (card.id, card.claim or "", card.topic.title, card.topic.title_zh, *card.question, *card.answer)
     ).casefold()
-
-
-def _plain(cell):
-    if isinstance(cell, list):
-        return ", ".join(map(_plain, cell))
-    return cell.title if hasattr(cell, "stem") else cell
-
-
-def _html(cell):
-    if isinstance(cell, list):
-        return ", ".join(map(_html, cell))
-    if isinstance(cell, _Formulas):
-        return to_html(cell)
-    if hasattr(cell, "stem"):
-        return f'<a href="{cell.notebook}.ipynb">{escape(cell.title)}</a>' if cell.ready else escape(cell.title)
-    return escape(str(cell))
