@@ -158,6 +158,7 @@ def answer(connection, payload, path, home, refused, gradient, tensors):
     # Bound before anything of the learner's runs: a patched module changes their answers, not the conversation.
     dumps, loads, send, receive = marshal.dumps, marshal.loads, connection.send_bytes, connection.recv_bytes
     _isolate(connection)
+    known = set(sys.modules)
     sys.path[:] = path
     if tensors:
         import torch
@@ -176,7 +177,7 @@ def answer(connection, payload, path, home, refused, gradient, tensors):
         except EOFError:
             return
         if len(sys.modules) != modules:  # also what the last call imported
-            _forbid(refused, called)
+            _forbid(refused, called, known)
             modules = len(sys.modules)
         reply = {}
         sys.stdout = printed = _Printed()
@@ -235,13 +236,15 @@ def _describe(error, home):
     return type(error).__name__, message[:300], frames[-1] if frames else None
 
 
-def _forbid(refused, called):
-    """Replace the forbidden functions wherever a module holds them."""
+def _forbid(refused, called, known):
+    """Replace the forbidden functions where they live, and in every module but the `known`."""
     found = resolve(refused)
     stubs = {key: _stub(name, called) for key, (_, _, name) in found.items()}
+    holders = [module for name, module in list(sys.modules.items()) if name not in known]
     for key, (owner, attribute, _) in found.items():
+        holders.append(sys.modules.get(getattr(getattr(owner, attribute), "__module__", None)))
         setattr(owner, attribute, stubs[key])
-    for module in list(sys.modules.values()):
+    for module in holders:
         if isinstance(module, types.ModuleType):
             for attribute, value in list(vars(module).items()):
                 if id(value) in stubs:

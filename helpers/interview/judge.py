@@ -30,6 +30,7 @@ from .exercises import load
 from .worker import ENDED, Request, kill_family
 
 TIME_LIMIT = 10.0  # seconds for the calls of one check
+MEMORY_LIMIT = 2**30  # bytes that it may hold meanwhile
 PAYLOAD_LIMIT = 50_000_000  # bytes that a function may carry along
 _METHOD = "fork" if sys.platform == "linux" else "spawn"  # macOS can fork, but its libraries do not survive it
 # -P: a learner's file called random.py must not be imported by the judge. -c: no main module for spawn to import again.
@@ -234,6 +235,7 @@ def _judge(exercise, function, refused):
         path=[os.path.abspath(entry) for entry in sys.path],
         refused=tuple(refused),
         time_limit=TIME_LIMIT,
+        memory_limit=MEMORY_LIMIT,
         method=_METHOD,
     )
     reply = _worker.ask(request)

@@ -9,6 +9,7 @@ The worker ends when its input closes, which happens when the kernel ends in wha
 """
 
 import contextlib
+import gc
 import json
 import marshal
 import multiprocessing
@@ -31,7 +32,6 @@ from .candidate import Unknown, decode, encode, evaluate, to_tensors
 from .exercises import load
 
 START_LIMIT = 60  # seconds for the candidate to import what the function needs
-MEMORY_LIMIT = 2**30  # bytes that the candidate may hold
 ENDED = {
     "passed": False,
     "message": "not right yet. The judge's process was ended while your function ran: by it, or for want of memory.",
@@ -65,6 +65,7 @@ class Request:
     path: list
     refused: tuple
     time_limit: float
+    memory_limit: int
     method: str
 
 
@@ -94,8 +95,8 @@ def main():
     os.dup2(nowhere, 0)
     os.dup2(nowhere, 1)
     warnings.simplefilter("ignore")  # the worker's stderr is the notebook
-    # hypothesis likes to draw numbers that occur in the source of the modules loaded, so that inputs would depend on which
-    # exercises were judged before, and keeps them in a folder beside the notebook.
+    # hypothesis likes to draw numbers that occur in the source of loaded modules: inputs would depend on the exercises
+    # judged before. It also keeps these numbers in a folder beside the notebook.
     HypothesisProvider._maybe_draw_constant = lambda *args, **options: None
     while True:
         try:
@@ -106,6 +107,7 @@ def main():
             _reply(request, replies)
             continue
         _load(request.exercise_id)  # before the fork: imported once for all checks to come
+        gc.freeze()  # or the collector's first round in a child would copy the pages of all that is imported
         child = os.fork()
         if child == 0:
             _reply(request, replies)
@@ -281,14 +283,14 @@ class _Candidate:
         self.process = context.Process(target=candidate.answer, args=arguments)
         self.process.start()
         theirs.close()
-        self.deadline, self.limit = time.monotonic() + START_LIMIT, request.time_limit
-        self.loaded = False
+        self.time_limit, self.memory_limit = request.time_limit, request.memory_limit
+        self.deadline, self.loaded = time.monotonic() + START_LIMIT, False
 
     def ask(self, data):
         """Send the arguments and return the reply, or raise `_Ended`."""
         if not self.loaded:
             reply = self._receive()
-            self.deadline, self.loaded = time.monotonic() + self.limit, True
+            self.deadline, self.loaded = time.monotonic() + self.time_limit, True
             if reply.get("error"):
                 kind, message, _ = reply["error"]
                 raise _Ended(f"What it uses could not be loaded in a fresh process: {kind}: {message}")
@@ -306,9 +308,9 @@ class _Candidate:
 
     def _enforce_limits(self):
         if time.monotonic() > self.deadline:
-            raise _Ended(f"It was stopped after {self.limit:g} seconds: an endless loop, or far too slow.")
-        if _memory(self.process.pid) > MEMORY_LIMIT:
-            raise _Ended(f"It was stopped when it held more than {MEMORY_LIMIT / 2**30:g} GiB of memory.")
+            raise _Ended(f"It was stopped after {self.time_limit:g} seconds: an endless loop, or far too slow.")
+        if _memory(self.process.pid) > self.memory_limit:
+            raise _Ended(f"It was stopped when it held more than {self.memory_limit / 2**30:g} GiB of memory.")
 
     def close(self):
         """End the process and whatever it started."""

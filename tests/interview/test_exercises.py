@@ -15,6 +15,16 @@ from helpers.topics import TOPICS
 EXERCISES = all_exercises()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def warm_worker():
+    """A worker that has imported scikit-learn already: every comparison with it would pay for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(judge, "_COMMAND", [*judge._COMMAND[:-1], f"import sklearn.metrics; {judge._COMMAND[-1]}"])
+        judge._worker.close()
+        yield
+        judge._worker.close()
+
+
 def cases(kind):
     return [
         pytest.param(exercise, function, id=f"{exercise.id}-{getattr(function, '__name__', 'library')}")
