@@ -20,6 +20,8 @@ from traitlets import Any, HasTraits, TraitError
 from .. import theme
 from .handles import Pointer
 
+SLIDERS = widgets.IntSlider, widgets.FloatSlider, widgets.FloatLogSlider
+
 
 class State(HasTraits):
     """A control without a widget, for values that only handles set. Use tuples: they are compared by value."""
@@ -36,9 +38,17 @@ class Readouts(dict):
     def __repr__(self):
         return "\n".join(f"{name}: {_text(value)}" for name, value in self.items())
 
-    def _repr_html_(self):
+    def to_html(self):
+        """Return a table that screen readers read when it changes."""
         rows = (f"<tr><th scope='row'>{escape(k)}</th><td>{escape(_text(v))}</td></tr>" for k, v in self.items())
-        return f"<table class='viva-readouts' aria-live='polite'>{''.join(rows)}</table>"
+        return f"{_TABLE_STYLE}<table class='viva-readouts' aria-live='polite'>{''.join(rows)}</table>"
+
+
+_TABLE_STYLE = """<style>
+.viva-readouts { border-collapse: collapse; line-height: 1.5; font-size: 14px }
+.viva-readouts th { text-align: left; font-weight: normal; padding: 0 12px 0 0 }
+.viva-readouts td { text-align: right; font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap }
+</style>"""
 
 
 class Explorer(widgets.VBox):
@@ -69,6 +79,9 @@ class Explorer(widgets.VBox):
         The value of every control.
     readouts : Readouts
         What the latest valid update returned.
+    error : str
+        What the explorer complains of; empty when all is well.
+    canvas : ipympl Canvas
     """
 
     def __init__(self, title, figure, controls, live, update, *, handles=(), actions=None, play=None):
@@ -80,18 +93,21 @@ class Explorer(widgets.VBox):
         self._background = None
         self._held = False  # while several controls are set, there is one update, at the end
         self.readouts = Readouts(update(**self.values))  # an error here is the author's, who wants to see it
-        self._opening_picture = theme.png(figure)
 
         self.canvas = _Canvas(figure)
+        self._lay_out()
+        self._opening_picture = theme.png(figure)
         self.canvas.header_visible = self.canvas.footer_visible = False
         self.canvas.mpl_disconnect(FigureManager(self.canvas, 0).key_press_handler_id)  # the keys belong to the handles
         self.canvas.mpl_connect("draw_event", self._on_draw)
+        self.canvas.mpl_connect("resize_event", lambda _: self._lay_out())
         self._pointer = Pointer(self, handles)
         for control in self._controls.values():
             control.observe(lambda _: self._held or self.attempt(self._refresh), "value")
 
-        self._table = widgets.HTML(self.readouts._repr_html_(), layout={"min_width": "200px", "margin": "8px"})
+        self._table = widgets.HTML(self.readouts.to_html(), layout={"min_width": "200px", "margin": "8px"})
         self._message = widgets.HTML()
+        self._say("")
         super().__init__([*self._rows(play), self._message])
         self.add_class("viva-explorer")
         _replace_earlier_run(self)
@@ -133,11 +149,11 @@ class Explorer(widgets.VBox):
         return self.press("Reset")
 
     def assign(self, name, value):
-        """Set one control as a hand does that drags: a slider takes the nearest value it allows."""
+        """Set one control as a hand does that drags: a slider stops at its ends."""
         control = self._controls[name]
-        low, high = _limits(control)
-        if low is not None:
-            value = min(max(low + round((value - low) / control.step) * control.step, low), high)
+        if isinstance(control, SLIDERS):
+            low, high = _limits(control)
+            value = _on_grid(control, min(max(value, low), high))
         control.value = value
 
     def blit(self):
@@ -158,17 +174,19 @@ class Explorer(widgets.VBox):
         """Release the figure, the canvas and all widgets. The explorer cannot be used again."""
         if self.comm is None:  # closed before, or never finished
             return
-        for widget in _family(self):
-            widgets.VBox.close(widget) if widget is self else widget.close()
+        for widget in [*_family(self), *self._links]:
+            super().close() if widget is self else widget.close()
         self.canvas.figure.clear()
 
     def _set_one(self, name, value):
         if name not in self._controls:
             raise ValueError(f"{name} is not a control; this explorer has {', '.join(self._controls)}")
         control = self._controls[name]
-        low, high = _limits(control)
-        if low is not None and not (isinstance(value, Real) and low <= value <= high):
-            raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
+        if isinstance(control, SLIDERS):
+            low, high = _limits(control)
+            if not (isinstance(value, Real) and low <= value <= high):
+                raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
+            value = _on_grid(control, value)
         try:
             control.value = value
         except TraitError as error:
@@ -181,8 +199,14 @@ class Explorer(widgets.VBox):
             self._say(f"{type(error).__name__}: {error}")
             raise
         self._say("")
-        self._table.value = self.readouts._repr_html_()
+        self._table.value = self.readouts.to_html()
         self.blit()
+
+    def _lay_out(self):
+        """Arrange the axes once for this size: constrained layout drifts a little each time it is run."""
+        self.canvas.figure.set_layout_engine("constrained")
+        self.canvas.figure.draw_without_rendering()
+        self.canvas.figure.set_layout_engine("none")
 
     def _on_draw(self, event):
         """Keep the new background: the figure was shown for the first time, resized, zoomed or panned."""
@@ -196,13 +220,16 @@ class Explorer(widgets.VBox):
         self._pointer.draw()
 
     def _say(self, message):
+        self.error = message
         self._message.value = message and f"<div role='alert'>&#9888; {escape(message)}</div>"
 
     def _rows(self, play):
         shown = [control for control in self._controls.values() if isinstance(control, widgets.Widget)]
         for control in shown:
-            control.style.description_width = "initial"
-        players = []
+            control.style.description_width = "initial"  # as wide as it needs, never cut
+            if isinstance(control, SLIDERS):
+                control.layout.width = "320px"
+        players, self._links = [], []
         if play:
             slider = self._controls[play]
             player = widgets.Play(min=slider.min, max=slider.max, value=slider.value, interval=200)
@@ -214,9 +241,8 @@ class Explorer(widgets.VBox):
             }
         self._actions["Reset"] = lambda: self._opening
         buttons = [self._button(label) for label in self._actions]
-        row = {"flex_flow": "row wrap", "align_items": "center"}
-        picture = widgets.Box([self.canvas, self._table], layout={"align_items": "flex-start"})
-        return widgets.Box(shown, layout=row), widgets.Box([*players, *buttons], layout=row), picture
+        row = widgets.Box([*shown, *players, *buttons], layout={"flex_flow": "row wrap", "align_items": "center"})
+        return row, widgets.Box([self.canvas, self._table], layout={"align_items": "flex-start"})
 
     def _button(self, label):
         button = widgets.Button(description=label, layout={"width": "auto"})
@@ -253,12 +279,17 @@ class _Canvas(Canvas):
 
 
 def _limits(control):
-    """The lowest and the highest value of a slider; None, None for another control."""
-    if not hasattr(control, "min"):
-        return None, None
-    if isinstance(control, widgets.FloatLogSlider):  # its limits are exponents
+    if isinstance(control, widgets.FloatLogSlider):  # its limits and its step are those of the exponent
         return control.base**control.min, control.base**control.max
     return control.min, control.max
+
+
+def _on_grid(control, value):
+    """The value nearest to `value` that the slider can show; the browser would otherwise move to it by itself."""
+    if isinstance(control, widgets.FloatLogSlider):
+        exponent = np.log(value) / np.log(control.base)
+        return float(control.base ** (control.min + round((exponent - control.min) / control.step) * control.step))
+    return round(control.min + round((value - control.min) / control.step) * control.step, 9)
 
 
 def _text(value):

@@ -4,7 +4,7 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from .. import theme
+from .. import datasets, theme
 from ..algorithms import metrics
 from .explorer import Explorer
 from .handles import Line
@@ -29,7 +29,7 @@ def threshold(y_true, y_score):
     ValueError
         As `metrics.roc_curve`, and if a score lies outside [0, 1].
     """
-    fpr, tpr, thresholds = metrics.roc_curve(y_true, y_score, drop_intermediate=False)
+    fpr, tpr, _ = metrics.roc_curve(y_true, y_score, drop_intermediate=False)
     precision, recall, _ = metrics.precision_recall_curve(y_true, y_score)
     y_true, y_score = np.asarray(y_true), np.asarray(y_score, dtype=float)
     if y_score.min() < 0 or y_score.max() > 1:
@@ -80,15 +80,14 @@ def threshold(y_true, y_score):
         }
 
     controls = {
-        "threshold": widgets.FloatSlider(0.5, min=0, max=1, step=0.005, description="threshold", readout_format=".3f"),
+        "threshold": widgets.FloatSlider(0.5, min=0, max=1, step=0.002, description="threshold", readout_format=".3f"),
         "beta": widgets.FloatSlider(1, min=0, max=4, step=0.25, description="beta"),
         "miss_cost": widgets.FloatSlider(1, min=1, max=20, step=1, description="a miss costs (false alarms)"),
     }
-    candidates = np.unique(np.r_[0.0, thresholds[1:], 1.0])
 
     def jump(loss):
-        """A button's action: to the threshold with the smallest loss of (tp, fp, tn, fn)."""
-        return lambda: {"threshold": float(min(candidates, key=lambda t: loss(*counts(t))))}
+        """A button's action: to the slider's threshold with the smallest loss of (tp, fp, tn, fn)."""
+        return lambda: {"threshold": min(np.linspace(0, 1, 501).tolist(), key=lambda t: loss(*counts(t)))}
 
     actions = {
         "Equal error rate": jump(lambda tp, fp, tn, fn: abs(fp / (fp + tn) - fn / (fn + tp))),
@@ -192,13 +191,12 @@ def crossing(y_true, scores):
     pr.legend(loc="lower left")
     positives = int((np.asarray(y_true) == 1).sum())
     negatives = len(y_true) - positives
+    measures = metrics.roc_auc_score, metrics.average_precision_score, metrics.break_even_point
+    labels = "ROC AUC", "average precision", "break-even point"
     fixed = {
-        measure: {name: function(y_true, score) for name, score in scores.items()}
-        for measure, function in (
-            ("ROC AUC", metrics.roc_auc_score),
-            ("average precision", metrics.average_precision_score),
-            ("break-even point", metrics.break_even_point),
-        )
+        f"{label}, {name}": measure(y_true, score)
+        for label, measure in zip(labels, measures, strict=True)
+        for name, score in scores.items()
     }
 
     def update(miss_cost):
@@ -212,12 +210,11 @@ def crossing(y_true, scores):
             pr_point.set_data([tpr[best]], [tp / (tp + fp) if tp + fp else 1.0])
             tangent.set_data([0, 1], [tpr[best] - slope * fpr[best], tpr[best] + slope * (1 - fpr[best])])
             lowest[name] = round(float(cost[best]), 6)
-        table = fixed | {"lowest cost": lowest}
-        winners = {
-            measure: _winner(values, min if measure == "lowest cost" else max) for measure, values in table.items()
-        }
-        return {f"{measure}, {name}": value for measure, values in table.items() for name, value in values.items()} | {
-            f"better by {measure}": winner for measure, winner in winners.items()
+        cheaper = [name for name in lowest if lowest[name] == min(lowest.values())]
+        return {
+            **fixed,
+            **{f"lowest cost, {name}": cost for name, cost in lowest.items()},
+            "cheaper": cheaper[0] if len(cheaper) == 1 else "neither",
         }
 
     controls = {
@@ -228,13 +225,20 @@ def crossing(y_true, scores):
     return Explorer("Two models whose curves cross", figure, controls, live, update)
 
 
+def examples():
+    """Every explorer of this topic on real data, for tests and benchmarks: name -> function that builds it."""
+    tumours = datasets.breast_cancer()
+    radius, concavity = (tumours.X[:, tumours.features.index(name)] for name in ("mean radius", "mean concavity"))
+    malignant, share = 1 - tumours.y, (radius - radius.min()) / np.ptp(radius)
+    return {
+        "threshold": lambda: threshold(malignant, share),
+        "imbalance": lambda: imbalance(malignant, radius),
+        "crossing": lambda: crossing(malignant, {"mean radius": radius, "mean concavity": concavity}),
+    }
+
+
 def _fbeta(beta, tp, fp, fn):
     return (1 + beta**2) * tp / ((1 + beta**2) * tp + beta**2 * fn + fp)
-
-
-def _winner(values, best):
-    chosen = [name for name, value in values.items() if value == best(values.values())]
-    return chosen[0] if len(chosen) == 1 else "neither"
 
 
 def _rate_axes(axes, title, xlabel, ylabel):

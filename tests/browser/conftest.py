@@ -38,14 +38,15 @@ class Lab:
             free.bind(("127.0.0.1", 0))
             self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
         shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
+        settings = folder / "jupyter_config_dir/lab/user-settings/@jupyterlab/apputils-extension"
+        settings.mkdir(parents=True)
+        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
         home = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "VIVA_HOME")}
         options = {
             "ServerApp.ip": "127.0.0.1",
             "ServerApp.port": self.url.rpartition(":")[2],
             "ServerApp.root_dir": str(folder / "notebooks"),
             "IdentityProvider.token": "",
-            "LabApp.news_url": "",
-            "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         }
         self._log = (folder / "server.log").open("w")
         self._server = subprocess.Popen(
@@ -75,15 +76,19 @@ class Lab:
         page.set_default_timeout(60_000)
         page.goto(f"{self.url}/lab/workspaces/{notebook}-{time.monotonic_ns()}/tree/{notebook}.ipynb?reset")
         page.wait_for_selector(".jp-Notebook .jp-Cell")
-        page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
+        page.evaluate("void window.jupyterapp.commands.execute('application:toggle-left-area')")
+        page.wait_for_function(
+            "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"
+        )
         return page
 
     def run_all(self, page):
         """Run all cells of the page's notebook and wait until the last one is done."""
-        page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]")
-        page.wait_for_timeout(500)
+        page.evaluate(
+            "window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => window.viva_ran = true); undefined"
+        )
+        page.wait_for_function("window.viva_ran", timeout=60_000)
+        page.evaluate("window.viva_ran = false")
 
     def close(self):
         self._server.terminate()
