@@ -104,7 +104,9 @@ def hint(exercise_id):
 def solution(exercise_id):
     """Show an answer as it fits on a whiteboard, then ours."""
     exercise = load(exercise_id)
-    _, _, short = inspect.getsource(exercise.rights[0]).partition("\n")  # without the decorator
+    answer = exercise.rights[0]
+    _, _, short = inspect.getsource(answer).partition("\n")  # without the decorator
+    short = short.replace(f"def {answer.__name__}(", f"def {exercise.name}(", 1)
     ours = inspect.getsource(exercise.reference)
     problem = _record(exercise.id, "solution")
     return Note(f"# On the whiteboard\n{short}\n\n# Ours, {exercise.reference.__module__}\n{ours}{problem}".rstrip())
@@ -264,7 +266,7 @@ class _Worker:
         if self.process is None or self.process.poll() is not None:
             self.close()
             self.process = _start()
-        timer = threading.Timer(request.time_limit + _GRACE, self.process.kill)
+        timer = threading.Timer(request.time_limit + _GRACE, kill_family, [self.process.pid])
         timer.start()
         try:
             pickle.dump(request, self.process.stdin)

@@ -253,9 +253,9 @@ class _Examiner:
 
     def _mistake(self):
         """The sentence of the wrong answer that explains the failing input, and most of the others."""
-        *others, failing = self.seen
+        failing = next(case for case in reversed(self.seen) if case[0] == self.data)
         score = {
-            sentence: sum(self._explains(function, *case) for case in others[-50:])
+            sentence: sum(self._explains(function, *case) for case in self.seen[-50:])
             for function, sentence in self.exercise.wrongs.items()
             if self._explains(function, *failing)
         }
@@ -289,28 +289,30 @@ class _Candidate:
     def ask(self, data):
         """Send the arguments and return the reply, or raise `_Ended`."""
         if not self.loaded:
-            reply = self._receive()
+            reply = self._exchange(None)
             self.deadline, self.loaded = time.monotonic() + self.time_limit, True
             if reply.get("error"):
                 kind, message, _ = reply["error"]
                 raise _Ended(f"What it uses could not be loaded in a fresh process: {kind}: {message}")
-        self.connection.send_bytes(data)
-        return self._receive()
+        return self._exchange(data)
 
-    def _receive(self):
+    def _exchange(self, data):
         try:
+            if data:
+                self.connection.send_bytes(data)
             while not self.connection.poll(0.02):
-                self._enforce_limits()
+                if _memory(self.process.pid) > self.memory_limit:
+                    raise _Ended(f"It was stopped when it held more than {self.memory_limit / 2**30:g} GiB of memory.")
+                self._enforce_time()
+            self._enforce_time()  # many calls may each be quick
             return marshal.loads(self.connection.recv_bytes())
         except (EOFError, OSError, ValueError, TypeError):
             self.process.join(1)
             raise _Ended(_how_it_ended(self.process.exitcode)) from None
 
-    def _enforce_limits(self):
+    def _enforce_time(self):
         if time.monotonic() > self.deadline:
             raise _Ended(f"It was stopped after {self.time_limit:g} seconds: an endless loop, or far too slow.")
-        if _memory(self.process.pid) > self.memory_limit:
-            raise _Ended(f"It was stopped when it held more than {self.memory_limit / 2**30:g} GiB of memory.")
 
     def close(self):
         """End the process and whatever it started."""
@@ -347,8 +349,8 @@ def _memory(pid):
 def _how_it_ended(code):
     if code is None:
         return "It broke the connection to the judge. Does it close files, or change modules?"
-    if code < 0:
-        name = signal.Signals(-code).name
+    if not 0 <= code < 256:
+        name = signal.Signals(-code).name if code < 0 else hex(code)  # Windows has no signals
         return f"It crashed the Python process ({name}): recursion without an end, or a fault in compiled code."
     return f"It ended the Python process (exit code {code}). Return the result instead."
 

@@ -167,6 +167,16 @@ def test_endless_loop(function, monkeypatch):
     assert time.monotonic() - start < 5
 
 
+def test_many_quick_calls_are_too_slow_as_well(monkeypatch):
+    @cell
+    def slow(y_true, y_score):
+        time.sleep(0.01)
+        return good(y_true, y_score)
+
+    monkeypatch.setattr(judge, "TIME_LIMIT", 0.3)
+    assert "It was stopped after 0.3 seconds" in judge.check(AUC, slow).message
+
+
 def test_hunger_for_memory(monkeypatch):
     @cell
     def hungry(y_true, y_score):
@@ -176,15 +186,16 @@ def test_hunger_for_memory(monkeypatch):
     assert "It was stopped when it held more than 0.5 GiB of memory." in judge.check(AUC, hungry).message
 
 
-def test_wrong_answer_is_told_although_smaller_inputs_loop(monkeypatch):
+def test_wrong_answer_is_told_although_a_later_call_loops(monkeypatch):
     @cell
-    def loops_on_pairs(y_true, y_score):
-        while len(y_true) < 3:
+    def loops_later(y_true, y_score, calls=[]):  # noqa: B006
+        calls.append(1)
+        while len(calls) > 3:
             pass
         return -1.0
 
     monkeypatch.setattr(judge, "TIME_LIMIT", 0.5)
-    assert not judge.check(AUC, loops_on_pairs).passed
+    assert re.search(r"auc is wrong.*\n.*\n.*\n.*\n.*\n +auc got +-1", judge.check(AUC, loops_later).message)
 
 
 @cell
@@ -642,7 +653,7 @@ def test_three_hints_then_the_solution(progress):
     assert repr(judge.hint(AUC)) == f'{AUC}: these were all hints. solution("{AUC}") shows an answer.'
     assert progress.attempts(AUC) == ["hint"] * 3
     shown = repr(judge.solution(AUC))
-    assert "def pairs(y_true, y_score):" in shown
+    assert "def roc_auc(y_true, y_score):" in shown
     assert "def roc_auc_score(y_true, y_score, *, sample_weight=None):" in shown
     assert progress.attempts(AUC)[-1] == "solution"
     assert "hint 1 of 3" in judge.hint(AUC)

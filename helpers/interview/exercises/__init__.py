@@ -33,7 +33,7 @@ sides of at least 2, for it makes the message; the next ones size 1 and +-1000. 
 ``sampled_from``: they read better than what ``floats()`` finds, and fewer draws are faster.
 
 With ``tensors=True`` the function is called with torch tensors, float64 for float arrays. ``gradient=("prediction",)``
-compares the gradient with respect to these arguments too. A result of several values is a tuple, named after the arrow
+compares the gradient of the returned tensor with respect to these arguments too. A result of several values is a tuple, named after the arrow
 of the signature. Functions must not change their arguments: let an optimizer's step return the new parameters.
 """
 
