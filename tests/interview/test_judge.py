@@ -722,7 +722,7 @@ def test_worker_ends_with_the_kernel():
 
 
 def test_spawn_says_the_same(monkeypatch):
-    functions = [good, hard_exit, by_import]
+    functions = [good, by_import]
     forked = [judge.check(AUC, function) for function in functions]
     monkeypatch.setattr(judge, "_METHOD", "spawn")
     assert [judge.check(AUC, function) for function in functions] == forked

@@ -28,13 +28,14 @@ answers that people really write, each with the sentence that helps::
     def no_sign(x, threshold):
         return np.maximum(np.abs(x) - threshold, 0)
 
-A tier is a strategy that draws a tuple of arguments, 75 times a check. The first tier draws a few readable values with
+A tier is a strategy that draws a tuple of arguments, 60 times a check. The first tier draws a few readable values with
 sides of at least 2, for it makes the message; the next ones size 1 and +-1000. Draw only valid input, and numbers with
 ``sampled_from``: they read better than what ``floats()`` finds, and fewer draws are faster.
 
 With ``tensors=True`` the function is called with torch tensors, float64 for float arrays. ``gradient=("prediction",)``
-compares the gradient of the returned tensor with respect to these arguments too. A result of several values is a tuple, named after the arrow
-of the signature. Functions must not change their arguments: let an optimizer's step return the new parameters.
+compares the gradient of the returned tensor with respect to these arguments too. A result of several values is a tuple,
+named after the arrow of the signature. Functions must not change their arguments: let an optimizer's step return the
+new parameters.
 """
 
 import difflib
