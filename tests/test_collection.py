@@ -1,0 +1,140 @@
+"""The collection as a whole: every topic has its rooms, every notebook its sections, every claim its card."""
+
+import json
+import re
+import tomllib
+
+import pytest
+import yaml
+
+from helpers import topics
+from helpers.canonical import canonical
+from helpers.topics import ROOT, TOPICS
+
+READY = [topic for topic in TOPICS if topic.ready]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SECTIONS = [
+    "The 60-second answer",
+    "Derive it",
+    "From scratch",
+    "Against the reference",
+    "Explore",
+    "Traps",
+    "Whiteboard",
+    "Drill",
+    "References",
+]
+
+
+def read(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def text(notebook):
+    return "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+
+
+def project():
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def test_topics_are_the_twenty_three():
+    assert [topic.number for topic in TOPICS] == list(range(1, 24))
+    assert len({topic.stem for topic in TOPICS}) == 23
+    assert all(1 <= topic.part <= len(topics.PARTS) for topic in TOPICS)
+
+
+@pytest.mark.parametrize("topic", READY, ids=lambda topic: topic.stem)
+def test_a_ready_topic_has_all_its_rooms(topic):
+    helpers = ROOT / "helpers"
+    for room in ("algorithms/{}.py", "explorers/{}.py", "interview/cards/{}.toml", "interview/exercises/{}.py"):
+        assert (helpers / room.format(topic.stem)).is_file(), room
+    for room in ("algorithms", "explorers"):
+        assert (ROOT / f"tests/{room}/test_{topic.stem}.py").is_file(), room
+
+
+def test_nothing_stands_in_the_rooms_that_is_not_in_the_list():
+    stems = {topic.stem for topic in TOPICS} | {"__init__", "validation", "explorer", "handles"}
+    for room in ("algorithms/*.py", "explorers/*.py", "interview/cards/*.toml", "interview/exercises/*.py"):
+        assert {path.stem for path in (ROOT / "helpers").glob(room)} <= stems
+    assert {path.stem for path in NOTEBOOKS} <= {topic.notebook for topic in TOPICS} | {"00_start_here"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebook_is_in_canonical_form(path):
+    notebook = read(path)
+    for cell in notebook["cells"]:  # files hold lines, nbformat's objects hold strings: compare like with like
+        assert cell.get("id"), "every cell has an id"
+    assert canonical(notebook) == notebook, "run `make notebooks`"
+    assert len({cell["id"] for cell in notebook["cells"]}) == len(notebook["cells"])
+    assert path.stat().st_size < 1_500_000
+
+
+@pytest.mark.parametrize("topic", READY, ids=lambda topic: topic.stem)
+def test_notebook_has_its_sections_in_order(topic):
+    notebook = read(topic.path)
+    words = text(notebook)
+    assert words.startswith(f"# {topic.number:02} {topic.title}")
+    assert re.findall(r"(?m)^## \d+ (.*)$", words) == SECTIONS
+    assert [int(n) for n in re.findall(r"(?m)^## (\d+) ", words)] == list(range(2, 11))
+    assert len(notebook["cells"]) <= 65
+    assert re.search(r"[\u4e00-\u9fff]", words)
+
+
+@pytest.mark.parametrize("topic", READY, ids=lambda topic: topic.stem)
+def test_every_claim_of_a_notebook_has_evidence_a_verdict_and_a_card(topic):
+    notebook = read(topic.path)
+    cards = tomllib.loads((ROOT / f"helpers/interview/cards/{topic.stem}.toml").read_text(encoding="utf-8"))["card"]
+    on_cards = {card["claim"] for card in cards if card.get("claim")}
+    claims = {}
+    for cell, after in zip(notebook["cells"], notebook["cells"][1:], strict=False):
+        for claim in re.findall(r"(?m)^### ([a-z]+-\d+) ·", "".join(cell["source"])):
+            claims[claim] = cell
+            assert after["cell_type"] == "code" and after["outputs"], f"{claim} needs a cell that computes its evidence"
+            assert "<summary>Verdict: " in "".join(cell["source"]) and "**Say instead:**" in "".join(cell["source"]), (
+                claim
+            )
+    assert claims and set(claims) == on_cards
+
+
+@pytest.mark.parametrize("topic", READY, ids=lambda topic: topic.stem)
+def test_every_explorer_of_a_notebook_is_shown_as_a_picture(topic):
+    pictures = sum(
+        "image/png" in output.get("data", {})
+        for cell in read(topic.path)["cells"]
+        for output in cell.get("outputs", ())
+    )
+    assert pictures >= 2
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_formulas_render_on_github(path):
+    words = text(read(path))
+    for unsupported in (r"\operatorname", r"\mathbbm", r"\begin{align}", r"\{"):
+        assert unsupported not in words, f"{unsupported} does not render on GitHub"
+    assert words.count("$$") % 2 == 0
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path):
+    known = {f"{topic.notebook}.ipynb" for topic in TOPICS} | {"00_start_here.ipynb"}
+    for target in re.findall(r"\]\(([^)#]+)\)", text(read(path))):
+        assert target in known or target.startswith("https://"), target
+
+
+def test_conda_environment_installs_what_pyproject_asks_for():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert f"python{project()['requires-python']}" in environment["dependencies"]
+    assert pip == ["--constraint constraints.txt", "--editable .[test]"]
+
+
+def test_every_dependency_is_pinned_once():
+    pins = re.findall(r"(?m)^([\w.-]+)==[\w.]+$", (ROOT / "constraints.txt").read_text(encoding="utf-8"))
+    assert len(pins) == len((ROOT / "constraints.txt").read_text(encoding="utf-8").split())
+    named = [
+        re.match(r"[\w-]+", line)[0]
+        for line in [*project()["dependencies"], *project()["optional-dependencies"]["test"]]
+    ]
+    assert {name.lower() for name in named} <= {pin.lower() for pin in pins}
+    assert len(set(pins)) == len(pins)
