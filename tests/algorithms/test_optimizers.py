@@ -1,0 +1,296 @@
+"""The six optimizers against torch.optim, their properties, and the bad input they refuse."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from helpers.algorithms import optimizers
+from helpers.algorithms.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
+
+ALL = SGD, Adagrad, RMSprop, Adadelta, Adam, AdamW
+
+
+def combinations(**choices):
+    """Every combination of the choices, as keyword arguments."""
+    return [dict(zip(choices, values, strict=True)) for values in product(*choices.values())]
+
+
+OPTIONS = {
+    "SGD": [
+        {"lr": 0.01, "momentum": 0.9, "nesterov": True},
+        {"lr": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "maximize": True},
+        *combinations(
+            lr=[0.01], momentum=[0, 0.9], dampening=[0, 0.3, -0.2], weight_decay=[0, 0.1], maximize=[False, True]
+        ),
+    ],
+    "Adagrad": combinations(
+        lr=[0.1],
+        lr_decay=[0, 0.05],
+        weight_decay=[0, 0.1],
+        initial_accumulator_value=[0, 0.5],
+        eps=[1e-10, 1e-3],
+        maximize=[False, True],
+    ),
+    "RMSprop": combinations(
+        lr=[0.01],
+        alpha=[0.99, 0.7],
+        eps=[1e-8, 1e-3],
+        weight_decay=[0, 0.1],
+        momentum=[0, 0.8],
+        centered=[False, True],
+        maximize=[False, True],
+    ),
+    "Adadelta": combinations(
+        lr=[1, 0.3], rho=[0.9, 0.5], eps=[1e-6, 1e-3], weight_decay=[0, 0.1], maximize=[False, True]
+    ),
+    "Adam": combinations(
+        lr=[0.01],
+        betas=[(0.9, 0.999), (0.5, 0.8), (0, 0)],
+        eps=[1e-8, 1e-3],
+        weight_decay=[0, 0.1],
+        amsgrad=[False, True],
+        maximize=[False, True],
+        decoupled_weight_decay=[False, True],
+    ),
+    "AdamW": combinations(
+        lr=[0.01],
+        betas=[(0.9, 0.999), (0.5, 0.8)],
+        eps=[1e-8, 1e-3],
+        weight_decay=[0, 0.1],
+        amsgrad=[False, True],
+        maximize=[False, True],
+    ),
+}
+
+
+OPTIONS = {
+    "SGD": [
+        {"lr": 0.01, "momentum": 0.9, "nesterov": True},
+        {"lr": 0.01, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "maximize": True},
+        *combinations(
+            lr=[0.01], momentum=[0, 0.9], dampening=[0, 0.3, -0.2], weight_decay=[0, 0.1], maximize=[False, True]
+        ),
+    ],
+    "Adagrad": combinations(
+        lr=[0.1], lr_decay=[0, 0.05], weight_decay=[0, 0.1], initial_accumulator_value=[0, 0.5], maximize=[False, True]
+    ),
+    "RMSprop": combinations(
+        alpha=[0.7],
+        eps=[1e-3],
+        weight_decay=[0, 0.1],
+        momentum=[0, 0.8],
+        centered=[False, True],
+        maximize=[False, True],
+    ),
+    "Adadelta": combinations(lr=[0.3], rho=[0.5], eps=[1e-3], weight_decay=[0, 0.1], maximize=[False, True]),
+    "Adam": combinations(
+        betas=[(0.5, 0.8)],
+        eps=[1e-3],
+        weight_decay=[0, 0.1],
+        amsgrad=[False, True],
+        maximize=[False, True],
+        decoupled_weight_decay=[False, True],
+    ),
+    "AdamW": combinations(
+        betas=[(0.5, 0.8)], eps=[1e-3], weight_decay=[0, 0.1], amsgrad=[False, True], maximize=[False, True]
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        pytest.param(name, options, id="-".join([name, *(f"{k}={v}" for k, v in options.items())]))
+        for name, choices in OPTIONS.items()
+        for options in [{}, *choices]
+    ],
+)
+def test_equals_torch_after_200_steps(name, options):
+    """On a noisy bowl, or a hill to climb, whose 32 directions differ by six orders of magnitude."""
+    rng = np.random.default_rng(0)
+    start, centre = rng.normal(size=(2, 4, 8))
+    curvature, noise = np.logspace(-6, 0, 32).reshape(4, 8), rng.normal(size=(200, 4, 8))
+    curvature = -curvature if options.get("maximize") else curvature
+    ours, theirs = [start.copy(), start[0].copy()], [torch.tensor(start), torch.tensor(start[0])]
+    optimizer, reference = getattr(optimizers, name)(**options), getattr(torch.optim, name)(theirs, **options)
+    for e in noise:
+        optimizer.step(ours, [curvature * (ours[0] - centre + e), curvature[0] * (ours[1] + e[0])])
+        theirs[0].grad = torch.tensor(curvature * (theirs[0].numpy() - centre + e))
+        theirs[1].grad = torch.tensor(curvature[0] * (theirs[1].numpy() + e[0]))
+        reference.step()
+    for p, q in zip(ours, theirs, strict=True):
+        assert np.abs(p - q.numpy()).max() < 1e-10
+    assert np.abs(ours[0] - start).max() > 1e-3
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_defaults_are_those_of_torch(kind):
+    theirs = getattr(torch.optim, kind.__name__)([torch.zeros(1)]).defaults
+    ours = vars(kind())
+    for name, value in theirs.items():
+        if name not in ("foreach", "fused", "capturable", "differentiable"):
+            assert ours[name] == value, name
+
+
+GRADIENTS = arrays(np.float64, (6, 4), elements=st.floats(-100, 100).filter(lambda g: g == 0 or abs(g) > 1e-3))
+quick = settings(derandomize=True, deadline=None, max_examples=50)
+
+
+@quick
+@given(GRADIENTS, st.sampled_from(ALL))
+def test_every_entry_steps_by_itself(grads, kind):
+    together, apart = np.ones(4), [np.ones(1) for _ in range(4)]
+    one, four = kind(), kind()
+    for g in grads:
+        one.step(together, g)
+        four.step(apart, [g[i : i + 1] for i in range(4)])
+    np.testing.assert_array_equal(together, np.concatenate(apart))
+
+
+@quick
+@given(GRADIENTS, st.sampled_from(ALL))
+def test_maximize_is_the_negated_gradient(grads, kind):
+    up, down = np.ones(4), np.ones(4)
+    climber, other = kind(maximize=True), kind()
+    for g in grads:
+        climber.step(up, g)
+        other.step(down, -g)
+    np.testing.assert_array_equal(up, down)
+
+
+@quick
+@given(GRADIENTS)
+def test_adagrad_never_lengthens_its_rate(grads):
+    p, optimizer, rate = np.zeros(4), Adagrad(lr=0.1), np.full(4, np.inf)
+    for g in grads:
+        optimizer.step(p, g)
+        new = 0.1 / (np.sqrt(optimizer.state[0]["G"]) + 1e-10)
+        assert (new <= rate).all()
+        rate = new
+
+
+@quick
+@given(GRADIENTS, st.sampled_from((0.01, 100.0)))
+def test_adam_does_not_feel_the_scale_of_the_loss(grads, scale):
+    plain, scaled = np.zeros(4), np.zeros(4)
+    one, other = Adam(eps=0), Adam(eps=0)
+    for g in grads + 0.5:  # no entry stays 0, or 0/0 would follow
+        g = np.where(g == 0, 1.0, g)
+        one.step(plain, g)
+        other.step(scaled, scale * g)
+    np.testing.assert_allclose(scaled, plain, atol=1e-12)
+
+
+@pytest.mark.parametrize("g", [1e-3, 1.0, -50.0])
+def test_first_step_of_adam_is_the_learning_rate(g):
+    p = Adam(lr=0.01, eps=0).step(np.zeros(1), np.array([g]))
+    assert p[0] == pytest.approx(-0.01 * np.sign(g))
+
+
+def test_adamw_is_adam_without_decay_and_shrinks_without_gradient():
+    plain, other = np.ones(4), np.ones(4)
+    one, two = Adam(), AdamW(weight_decay=0)
+    for g in np.random.default_rng(0).normal(size=(20, 4)):
+        one.step(plain, g)
+        two.step(other, g)
+    np.testing.assert_array_equal(plain, other)
+    assert AdamW(lr=0.1, weight_decay=0.5).step(np.ones(3), np.zeros(3)).tolist() == [0.95] * 3
+
+
+def test_parameters_change_in_place_and_are_returned():
+    w, b = np.ones((2, 2)), np.ones(2)
+    params = [w, b]
+    assert SGD(lr=1).step(params, [np.ones((2, 2)), np.zeros(2)]) is params
+    assert w.tolist() == [[0, 0], [0, 0]] and b.tolist() == [1, 1]
+
+
+def test_an_array_gives_every_entry_its_own_rate():
+    optimizer = SGD()
+    optimizer.lr = np.array([0.1, 0.5])
+    assert optimizer.step(np.zeros((3, 2)), np.ones((3, 2))).tolist() == [[-0.1, -0.5]] * 3
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "arrays_a_weight"),
+    [
+        (SGD(), 0),
+        (SGD(momentum=0.9), 1),
+        (Adagrad(), 1),
+        (RMSprop(), 1),
+        (RMSprop(centered=True, momentum=0.9), 3),
+        (Adadelta(), 2),
+        (Adam(), 2),
+        (Adam(amsgrad=True), 3),
+        (AdamW(), 2),
+    ],
+)
+def test_state_bytes_counts_what_torch_keeps(optimizer, arrays_a_weight):
+    assert optimizer.state_bytes == 0
+    optimizer.step([np.ones((10, 10)), np.ones(7)], [np.ones((10, 10)), np.ones(7)])
+    assert optimizer.state_bytes == arrays_a_weight * 107 * 8
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize(
+    ("params", "grads", "named"),
+    [
+        ([np.ones(2)], [np.array([1, np.nan])], "grads"),
+        ([np.ones(2)], [np.array([1, np.inf])], "grads"),
+        ([np.array([1, np.nan])], [np.ones(2)], "params"),
+        ([np.ones(2)], [np.ones(3)], "grads"),
+        ([np.ones(2)], [], "grads"),
+        ([], [], "params"),
+        ([np.ones(2), np.ones(2)], [np.ones(2)], "grads"),
+        ([np.ones(0)], [np.ones(0)], "params"),
+        ([np.ones(2, dtype=np.float32)], [np.ones(2)], "params"),
+        ([[1.0, 2.0]], [np.ones(2)], "params"),
+        ([np.ones(2)], ["up"], "grads"),
+    ],
+)
+def test_bad_step_is_refused(kind, params, grads, named):
+    with pytest.raises(ValueError, match=named):
+        kind().step(params, grads)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_other_parameters_than_at_first_are_refused(kind):
+    optimizer = kind()
+    optimizer.step(np.ones(2), np.ones(2))
+    with pytest.raises(ValueError, match="params must keep the shapes"):
+        optimizer.step(np.ones(3), np.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        *((kind, {name: value}) for kind in ALL for name in ("lr", "weight_decay") for value in (-1, np.nan, "fast")),
+        *((kind, {"maximize": "yes"}) for kind in ALL),
+        *((kind, {"eps": -1e-8}) for kind in ALL[1:]),
+        (SGD, {"momentum": -0.1}),
+        (SGD, {"dampening": np.inf}),
+        (SGD, {"nesterov": True}),
+        (SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1}),
+        (SGD, {"nesterov": None}),
+        (Adagrad, {"lr_decay": -1}),
+        (Adagrad, {"initial_accumulator_value": -1}),
+        (RMSprop, {"alpha": 1.1}),
+        (RMSprop, {"momentum": -1}),
+        (RMSprop, {"centered": 2}),
+        (Adadelta, {"rho": -0.1}),
+        *(
+            (kind, {"betas": betas})
+            for kind in (Adam, AdamW)
+            for betas in ((0.9,), (1, 0.9), (0.9, 1), (-0.1, 0.9), 0.9, (0.9, np.nan))
+        ),
+        (AdamW, {"amsgrad": "no"}),
+        (Adam, {"decoupled_weight_decay": 3}),
+    ],
+)
+def test_bad_options_are_refused(kind, options):
+    with pytest.raises(ValueError, match=next(iter(options))):
+        kind(**options)
