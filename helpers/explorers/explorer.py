@@ -207,6 +207,7 @@ class Explorer(widgets.VBox):
         self.canvas.figure.set_layout_engine("constrained")
         self.canvas.figure.draw_without_rendering()
         self.canvas.figure.set_layout_engine("none")
+        self._background = None  # that of the old size; the draw that follows a resize makes a new one
 
     def _on_draw(self, event):
         """Keep the new background: the figure was shown for the first time, resized, zoomed or panned."""

@@ -90,6 +90,20 @@ class Lab:
         page.wait_for_function("window.viva_ran", timeout=60_000)
         page.evaluate("window.viva_ran = false")
 
+    def execute(self, page, code):
+        """Run code in the kernel of the page's notebook and return what it printed."""
+        return page.evaluate(
+            """async code => {
+                const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+                const future = kernel.requestExecute({code});
+                let said = "";
+                future.onIOPub = message => { said += message.content.text ?? message.content.evalue ?? ""; };
+                await future.done;
+                return said.trim();
+            }""",
+            code,
+        )
+
     def close(self):
         self._server.terminate()
         self._server.wait(20)

@@ -96,6 +96,16 @@ def test_background_is_captured_anew(disturb):
     assert (blitted == redrawn(explorer)).all()
 
 
+def test_a_value_set_between_a_resize_and_its_redraw_bakes_nothing_in():
+    explorer = build()
+    explorer.canvas.handle_resize({"width": 400, "height": 300})
+    explorer.set(x=1)
+    explorer.canvas.draw()
+    explorer.set(x=9)
+    blitted = shown(explorer)
+    assert (blitted == redrawn(explorer)).all()
+
+
 def test_saved_picture_contains_the_live_artists():
     explorer = build()
     before = theme.png(explorer.canvas.figure)

@@ -55,14 +55,10 @@ def test_threshold_line_can_be_dragged_and_the_points_follow():
 def test_imbalance_is_a_weight_on_the_negatives(ratio):
     readouts = explorers.imbalance(Y, SCORE).set(ratio=ratio, recall=0.8)
     weighted = {"sample_weight": np.where(Y == 1, 1, ratio * 40 / 60)}
-    assert readouts["average precision"] == pytest.approx(
-        reference.average_precision_score(Y, SCORE, **weighted)
-    )
+    assert readouts["average precision"] == pytest.approx(reference.average_precision_score(Y, SCORE, **weighted))
     assert readouts["ROC AUC"] == pytest.approx(reference.roc_auc_score(Y, SCORE, **weighted))
     threshold = np.sort(SCORE[Y == 1])[-32]  # finds 32 of the 40
-    assert readouts["precision"] == pytest.approx(
-        reference.precision_score(Y, threshold <= SCORE, **weighted)
-    )
+    assert readouts["precision"] == pytest.approx(reference.precision_score(Y, threshold <= SCORE, **weighted))
 
 
 def test_crossing_names_the_cheaper_model():

@@ -1,0 +1,123 @@
+"""Topic 05 in a real JupyterLab: the picture follows the keyboard and the mouse."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from .conftest import ARTIFACTS
+
+
+@pytest.fixture(scope="module")
+def page(lab):
+    page = lab.open("05_metrics_roc")
+    lab.run_all(page)
+    assert (
+        page.locator(".jp-RenderedText[data-mime-type*=error], .jp-RenderedText[data-mime-type*=stderr]").count() == 0
+    )
+    yield page
+    page.close()
+
+
+def bring(page, locator):
+    """Scroll until the cell has been laid out: JupyterLab renders cells as they come into view."""
+    for _ in range(4):
+        locator.scroll_into_view_if_needed()
+        page.wait_for_timeout(250)
+    return locator
+
+
+@pytest.fixture
+def explorer(page):
+    explorer = bring(page, page.locator(".viva-explorer").first)
+    explorer.get_by_role("button", name="Reset").click()
+    page.wait_for_timeout(300)
+    return explorer
+
+
+def pixels(explorer):
+    """The picture as the browser shows it."""
+    return np.asarray(Image.open(io.BytesIO(explorer.locator("canvas").first.screenshot())).convert("RGB")).astype(int)
+
+
+def cut_at(picture):
+    """Where the threshold's black line crosses the histogram, as a share of the picture's width."""
+    band = picture[10 : picture.shape[0] // 5]
+    dark = (band.max(axis=2) < 60).mean(axis=0)
+    assert dark.max() > 0.8, "no line is drawn through the whole histogram"
+    return np.flatnonzero(dark > 0.8).mean() / picture.shape[1]
+
+
+def readouts(explorer):
+    rows = explorer.locator(".viva-readouts tr").all()
+    return {row.locator("th").inner_text(): float(row.locator("td").inner_text()) for row in rows}
+
+
+def test_keyboard_moves_the_threshold(page, explorer):
+    before, counts = pixels(explorer), readouts(explorer)
+    slider = explorer.locator(".noUi-handle").first
+    slider.focus()
+    for _ in range(60):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(600)
+    after = readouts(explorer)
+    assert after["TP"] < counts["TP"]
+    assert after["TP"] + after["FN"] == counts["TP"] + counts["FN"]
+    assert explorer.locator(".widget-readout").first.inner_text() == "0.620"
+    moved = cut_at(pixels(explorer)) - cut_at(before)
+    assert moved == pytest.approx(0.12 * histogram_width(before), abs=0.01)
+
+
+def histogram_width(picture):
+    """Length of the histogram's grey axis, as a share of the picture's width: the score runs from 0 to 1 along it."""
+    bottom = picture[: picture.shape[0] // 3]
+    axis = (np.abs(bottom - 110).max(axis=2) < 30).sum(axis=1).argmax()
+    across = np.flatnonzero(np.abs(bottom[axis] - 110).max(axis=1) < 30)
+    return (across.max() - across.min()) / picture.shape[1]
+
+
+def test_dragging_moves_the_threshold_and_leaves_no_ghosts(lab, page, explorer):
+    canvas = explorer.locator("canvas").first
+    box, before = canvas.bounding_box(), pixels(explorer)
+    x, y = box["x"] + cut_at(before) * box["width"], box["y"] + 0.12 * box["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(40):
+        page.mouse.move(x + 3 * step, y)
+    for step in range(40, 20, -1):
+        page.mouse.move(x + 3 * step, y)
+    page.mouse.up()
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(1000)
+    dragged = pixels(explorer)
+    assert (cut_at(dragged) - cut_at(before)) * box["width"] == pytest.approx(63, abs=3)
+    assert readouts(explorer)["TP"] < 88
+    page.screenshot(path=ARTIFACTS / "05_threshold.png")
+
+    lab.execute(page, "four_pictures.canvas.draw()")
+    page.wait_for_timeout(1000)
+    assert np.array_equal(dragged, pixels(explorer)), "the picture after a drag differs from a full redraw"
+
+
+def test_the_quiz_takes_keys(lab, page):
+    quiz = bring(page, page.locator(".viva-quiz"))
+    question = quiz.locator(".viva-question").inner_text()
+    quiz.locator(".viva-reveal").focus()
+    page.keyboard.press("Space")
+    quiz.locator(".viva-answer").wait_for(state="visible")
+    page.screenshot(path=ARTIFACTS / "05_quiz.png")
+    page.keyboard.press("3")
+    page.wait_for_function("before => document.querySelector('.viva-question').innerText != before", arg=question)
+    assert lab.execute(page, "from helpers.interview.progress import Progress; print(len(Progress().cards()))") == "1"
+
+
+def test_the_judge_answers_a_wrong_auc(lab, page):
+    said = lab.execute(
+        page,
+        "def roc_auc(y_true, y_score):\n"
+        "    positive, negative = y_score[y_true == 1], y_score[y_true == 0]\n"
+        "    return (positive[:, None] > negative).mean()\n"
+        "print(check('metrics/roc_auc', roc_auc))",
+    )
+    assert "tie" in said and "expected" in said
