@@ -161,7 +161,11 @@ class _Numbers:
         if not glyphs:
             self.patch.set_path(Path(np.zeros((0, 2))))
             return
-        vertices = [g.vertices * self._size + (column, row + self._below) for g, row, column in glyphs]
+        vertices = [
+            g.vertices * min(self._size, 0.43 / g.vertices[:, 0].max())
+            + (column, row + self._below)  # no wider than it
+            for g, row, column in glyphs
+        ]
         self.patch.set_path(Path(np.concatenate(vertices), np.concatenate([g.codes for g, _, _ in glyphs])))
 
 
