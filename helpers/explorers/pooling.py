@@ -43,10 +43,10 @@ def gradient_flow(x):
 
     figure = theme.figure(height=380)
     before, after = figure.subplots(1, 2, width_ratios=[width + 3, width + 1])
-    _cell_axes(before, "Input (grey), gradient (black)", -1, height + 2, width + 2)
+    _cell_axes(before, "Input (small), gradient (large)", -1, height + 2, width + 2)
     _cell_axes(after, "Output: each cell sends 1", 0, height + 1, width + 1)
     before.add_patch(Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=theme.INK, linewidth=2.5))
-    values = _Numbers(before, theme.MUTED, -0.27, size=0.27)
+    values = _Numbers(before, theme.INK, -0.27, size=0.24)
     values.show([(i, j, x[i, j]) for i in range(height) for j in range(width)])
 
     arrived = before.add_collection(PolyCollection([]), autolim=False)
@@ -97,7 +97,7 @@ def gradient_flow(x):
         lost = (cells < 0).any(axis=1) | (cells >= (width, height)).any(axis=1)
         colours = to_rgba_array(np.where(lost, theme.VERMILLION, theme.ORANGE))
         received = gradient[rows, columns]
-        colours[:, 3] = 0.2 + 0.5 * received / received.max()
+        colours[:, 3] = 0.15 + 0.4 * received / received.max()
         arrived.set_verts(cells[:, None] + SQUARE)
         arrived.set_facecolor(colours)
         before_numbers.show(zip(rows - 1, columns - 1, received, strict=True))
