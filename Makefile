@@ -26,6 +26,7 @@ bench: .venv/installed
 
 notebooks: .venv/installed  # run every notebook and store it in canonical form
 	$(BIN)/python -m helpers.canonical notebooks/*.ipynb
+	$(BIN)/python -m helpers.topics
 
 format: .venv/installed
 	$(BIN)/ruff check --fix

@@ -56,3 +56,19 @@ TOPICS = tuple(
         (23, "swin", "swin", "Swin Transformer", "Swin Transformer", 3),
     ]
 )
+
+
+def as_markdown():
+    """Return the map of topics that stands in the README."""
+    rows = [
+        f"| {t.number} | {f'[{t.title}](notebooks/{t.notebook}.ipynb)' if t.ready else t.title} | {t.title_zh} "
+        f"| {PARTS[t.part - 1]} | {'ready' if t.ready else 'to come'} |"
+        for t in TOPICS
+    ]
+    return "\n".join(["| | topic | 中文 | part | |", "| --- | --- | --- | --- | --- |", *rows]) + "\n"
+
+
+if __name__ == "__main__":
+    readme = ROOT / "README.md"
+    before, start, rest = readme.read_text(encoding="utf-8").partition("<!-- topics -->\n")
+    readme.write_text(before + start + as_markdown() + rest[rest.index("<!-- /topics -->") :], encoding="utf-8")

@@ -133,3 +133,12 @@ def test_every_dependency_is_pinned_once():
     asked_for = project()["dependencies"] + project()["optional-dependencies"]["test"]
     assert {re.match(r"[\w-]+", line)[0].lower() for line in asked_for} <= set(pins)
     assert len(set(pins)) == len(pins)
+
+
+def test_readme_shows_the_map_of_topics():
+    assert topics.as_markdown() in (ROOT / "README.md").read_text(encoding="utf-8"), "run `make notebooks`"
+
+
+def test_readme_names_only_files_that_exist():
+    for target in re.findall(r"\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")):
+        assert (ROOT / target).exists(), target

@@ -198,9 +198,9 @@ class Explorer(widgets.VBox):
         except Exception as error:
             self._say(f"{type(error).__name__}: {error}")
             raise
-        self._say("")
+        self.blit()  # first: the eye is on the picture
         self._table.value = self.readouts.to_html()
-        self.blit()
+        self._say("")
 
     def _lay_out(self):
         """Arrange the axes once for this size: constrained layout drifts a little each time it is run."""

@@ -66,7 +66,7 @@ def due_today(progress=None):
 def study_plan(days):
     """Return a plan: which topics to learn and which to review on each day.
 
-    The topics are spread evenly over the first three quarters of the time and reviewed 1, 3, 7, 14 and 30 days after.
+    The topics whose notebooks are ready are spread evenly over the first three quarters of the time and reviewed 1, 3, 7, 14 and 30 days after.
     Every seventh day, and the last one, ends with a mock interview.
 
     Parameters
@@ -81,9 +81,10 @@ def study_plan(days):
     """
     days = check_integer("days", days, at_least=1, at_most=365)
     span = max(1, days * 3 // 4)
+    topics = [topic for topic in TOPICS if topic.ready]
     learn, review = ([[] for _ in range(days)] for _ in range(2))
-    for index, topic in enumerate(TOPICS):
-        day = index * span // len(TOPICS)
+    for index, topic in enumerate(topics):
+        day = index * span // len(topics)
         learn[day].append(topic)
         for gap in REVIEW_AFTER:
             if day + gap < days:
@@ -92,7 +93,7 @@ def study_plan(days):
         (day, learn[day - 1], review[day - 1], "yes" if day % MOCK_EVERY == 0 or day == days else "")
         for day in range(1, days + 1)
     ]
-    return Table(f"{len(TOPICS)} topics in {days} days", ("Day", "Learn", "Review", "Mock interview"), rows)
+    return Table(f"{len(topics)} topics in {days} days", ("Day", "Learn", "Review", "Mock interview"), rows)
 
 
 def search(text):

@@ -1,0 +1,61 @@
+"""Time of one update and its drawing, in the kernel, for every explorer."""
+
+import statistics
+import time
+from importlib import import_module
+
+import numpy as np
+
+from helpers.explorers.explorer import SLIDERS
+from helpers.topics import TOPICS
+
+from .row import Row
+
+LIMIT = 16  # milliseconds
+
+
+def rows():
+    for topic in TOPICS:
+        if topic.ready:
+            for name, build in import_module(f"helpers.explorers.{topic.stem}").examples().items():
+                yield Row(f"update and draw, {topic.stem} {name}", update_and_draw(build()), LIMIT, unit=" ms")
+
+
+def update_and_draw(explorer, updates=40):
+    """Return the median time in ms from a new value to the encoded picture, for the slowest of the controls."""
+    explorer.canvas.syncing_data_url = False  # as when a browser has connected
+    explorer.canvas.draw()
+    rng = np.random.default_rng(0)
+    medians = []
+    for change in changes(explorer, rng):
+        times = []
+        for _ in range(updates):
+            name, value = change()
+            start = time.perf_counter()
+            explorer.assign(name, value)
+            times.append(time.perf_counter() - start)
+        explorer.reset()
+        medians.append(statistics.median(times) * 1000)
+    explorer.close()
+    return max(medians)
+
+
+def changes(explorer, rng):
+    """Yield, for every slider and every handle, a function that returns a control's name and a new value for it."""
+    for name, slider in explorer._controls.items():
+        if isinstance(slider, SLIDERS):
+            base = getattr(slider, "base", None)
+            yield lambda name=name, slider=slider, base=base: (name, at(rng.uniform(slider.min, slider.max), base))
+    for handle in explorer._pointer._handles:
+        part = next(iter(handle.places(explorer.values[handle.name])), None)
+        if part is not None:
+            span = np.ptp([handle.axes.get_xlim(), handle.axes.get_ylim()], axis=1)
+            yield lambda handle=handle, part=part, span=span: (
+                handle.name,
+                handle.moved(explorer.values[handle.name], part, *rng.uniform(-0.1, 0.1, 2) * span),
+            )
+
+
+def at(position, base):
+    """The value of a slider at a position: that of a logarithmic one is an exponent."""
+    return position if base is None else base**position
