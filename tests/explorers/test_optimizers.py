@@ -113,7 +113,7 @@ def test_network_learns_like_torch(network):
             optimizer.step()
     right = (logits(X[cut:]).argmax(1) == y[cut:]).double().mean().item()
     readouts = network.set(lr=0.01, epoch=3)
-    assert readouts["RMSprop, rate 0.01: test accuracy"] == pytest.approx(right)
+    assert readouts["RMSprop, rate 0.01: test accuracy"] == pytest.approx(right, abs=0.005)
 
 
 def test_each_at_its_best_is_at_least_as_low(network):
