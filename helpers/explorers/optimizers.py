@@ -154,7 +154,7 @@ def network(X, y, hidden=16, epochs=6, batch=64):
 
     figure = theme.figure(height=340)
     left, right = figure.subplots(1, 2)
-    left.set(title="Training loss", xlabel="epoch", xlim=(0, epochs), yscale="log", ylim=(1e-3, 5))
+    left.set(title="Training loss", xlabel="epoch", xlim=(0, epochs), yscale="log", ylim=(0.03, 5))
     right.set(title="Test accuracy", xlabel="epoch", xlim=(0, epochs), ylim=(0, 1))
     left.grid()
     right.grid()
@@ -171,7 +171,8 @@ def network(X, y, hidden=16, epochs=6, batch=64):
             left_line, right_line = lines[name]
             left_line.set_data(range(epochs + 1), np.clip(loss[:, own], 1e-9, 1e9))
             right_line.set_data(range(epochs + 1), accuracy[:, own])
-            readouts[f"{name}, rate {rates[own]:.2g}: test accuracy"] = round(float(accuracy[epoch, own]), 2)
+            rate = "" if name == "Adadelta" else f", rate {rates[own]:.2g}"
+            readouts[f"{name}{rate}: test accuracy"] = round(float(accuracy[epoch, own]), 2)
         for cut in cuts:
             cut.set_xdata([epoch, epoch])
         return readouts
