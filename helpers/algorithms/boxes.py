@@ -300,7 +300,7 @@ def regress(loss, boxes, targets, steps=200):
         slopes = torch.autograd.grad(loss(moving, targets, reduction="sum"), variables)
         with torch.no_grad():
             rate = 0.1 if step < 0.8 * steps else 0.01 if step < 0.9 * steps else 0.001
-            rate = rate * (1 + iou_loss(moving, targets))[:, None]
+            rate = rate * (2 - torch.from_numpy(_iou(moving.numpy().T, targets.numpy().T)))[:, None]
             centre = centre - rate * slopes[0]
             size = (size - rate * slopes[1]).clamp(min=1e-3)  # a step must not turn a box inside out
             path.append(torch.cat([centre - size / 2, centre + size / 2], dim=1).numpy())

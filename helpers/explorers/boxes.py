@@ -20,7 +20,7 @@ LOSSES = {
 TARGET = 10.0, 10.0, 1.0, 1.0  # of the race: centre and size
 SPACING = 0.5  # of the starts of the race
 SHAPES = {"square": 1.0, "wide, 4 : 1": 4.0, "tall, 1 : 4": 0.25}  # of the box that starts: width over height
-STEPS = 200
+STEPS = 160
 
 
 def overlap(box1, box2, width=640, height=427):
@@ -52,7 +52,7 @@ def overlap(box1, box2, width=640, height=427):
     both = Rectangle((0, 0), 0, 0, facecolor=theme.SKY, edgecolor=theme.INK, linewidth=0, alpha=0.6, hatch="//")
     axes.add_patch(hull)
     axes.add_patch(both)
-    (sides_a,) = axes.plot([], [], color=theme.BLUE, linestyle="-", linewidth=4)
+    (sides_a,) = axes.plot([], [], color=theme.BLUE, linestyle="-", linewidth=4, solid_capstyle="projecting")
     (sides_b,) = axes.plot([], [], color=theme.VERMILLION, linestyle="--", linewidth=4)
     (between,) = axes.plot([], [], color=theme.INK, linestyle="-", linewidth=1.5)
     (centre_a,) = axes.plot([], [], marker="$A$", color=theme.BLUE, markersize=16)
@@ -189,9 +189,13 @@ def suppression(image, candidates, scores, objects):
     axes.imshow(plain, interpolation="nearest", extent=(0, width, height, 0))
     axes.set_axis_off()
     for n, ((x1, y1, x2, y2), score) in enumerate(zip(candidates, scores, strict=True)):
-        x, y, ha, va = ((x1, y1, "left", "top"), (x2, y1, "right", "top"), (x1, y2, "left", "bottom"))[n % 3]
-        box = {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8}
-        axes.text(x, y, f"{score:.2f}", ha=ha, va=va, fontsize=9, color="black", bbox=box, clip_on=True)
+        corner, inside, ha, va = (
+            ((x1, y1), (5, -5), "left", "top"),
+            ((x2, y1), (-5, -5), "right", "top"),
+            ((x1, y2), (5, 5), "left", "bottom"),
+        )[n % 3]  # so that the three scores of an object do not hide each other
+        label = axes.annotate(f"{score:.2f}", corner, inside, textcoords="offset points", ha=ha, va=va)
+        label.set(fontsize=9, color="black", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})
     (dropped_lines,) = axes.plot([], [], color="white", linestyle=":", linewidth=1.5)
     (kept_lines,) = axes.plot([], [], color=theme.YELLOW, linestyle="-", linewidth=4)
 

@@ -107,7 +107,7 @@ def test_the_race_is_a_regression(build):
 
 
 def test_the_iou_loss_never_starts_from_afar(build):
-    readouts = build("race").set(step=200, start=((13.0, 10.0),))
+    readouts = build("race").set(step=explorers.STEPS, start=((13.0, 10.0),))
     assert readouts["error, IoU loss"] == pytest.approx(3)
     assert readouts["error, DIoU loss"] < 0.01
 
