@@ -66,8 +66,8 @@ def due_today(progress=None):
 def study_plan(days):
     """Return a plan: which topics to learn and which to review on each day.
 
-    The topics whose notebooks are ready are spread evenly over the first three quarters of the time and reviewed 1, 3, 7, 14 and 30 days after.
-    Every seventh day, and the last one, ends with a mock interview.
+    The topics whose notebooks are ready are spread evenly over the first three quarters of the time and reviewed 1, 3,
+    7, 14 and 30 days after. Every seventh day, and the last one, ends with a mock interview.
 
     Parameters
     ----------
