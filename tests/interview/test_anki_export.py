@@ -40,7 +40,7 @@ def test_a_second_import_makes_no_duplicates(collection, progress, tmp_path):
     path = export_anki(tmp_path / "viva.apkg", "metrics", progress=progress)
     assert load(collection, path) == {"new": len(CARDS), "updated": 0, "duplicate": 0, "conflicting": 0}
     assert load(collection, path)["new"] == 0
-    again = load(collection, export_anki(tmp_path / "again.apkg", progress=progress))
+    again = load(collection, export_anki(tmp_path / "again.apkg", "metrics", progress=progress))
     assert again["new"] == again["duplicate"] == again["conflicting"] == 0
     assert collection.note_count() == collection.card_count() == len(CARDS)
     assert {deck.name for deck in collection.decks.all_names_and_ids()} >= {"Viva::05 Metrics and ROC"}
@@ -48,10 +48,10 @@ def test_a_second_import_makes_no_duplicates(collection, progress, tmp_path):
 
 def test_an_edited_answer_is_updated(collection, progress, tmp_path, monkeypatch):
     edited = CARDS["metrics/accuracy"]._replace(answer=Text("Edited: $a<b$.", "改过。"))
-    load(collection, export_anki(tmp_path / "a.apkg", progress=progress))
+    load(collection, export_anki(tmp_path / "a.apkg", "metrics", progress=progress))
     before = note(collection, edited.id)
     monkeypatch.setattr(module, "load_cards", lambda topics: CARDS | {edited.id: edited})
-    load(collection, export_anki(tmp_path / "b.apkg", progress=progress))
+    load(collection, export_anki(tmp_path / "b.apkg", "metrics", progress=progress))
     after = note(collection, edited.id)
     assert (after.id, after["AnswerEn"], after["AnswerZh"]) == (
         before.id,
