@@ -1,4 +1,4 @@
-"""Read by JupyterLab when it is started in this folder: `make lab`, conda or Binder."""
+"""For JupyterLab, started with `--config=jupyter_server_config.py` as `make lab` does."""
 
 from helpers.canonical import strip_widgets
 
