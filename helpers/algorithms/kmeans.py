@@ -1,0 +1,339 @@
+"""k-means: seeding, Lloyd's iterations, how good the clusters are, and anchor boxes by 1 - IoU.
+
+Names, arguments and learned attributes follow scikit-learn, and so does what happens to an empty cluster.
+
+References
+----------
+Lloyd, "Least squares quantization in PCM", IEEE Transactions on Information Theory 28 (1982).
+Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007.
+Rousseeuw, "Silhouettes: a graphical aid", Journal of Computational and Applied Mathematics 20 (1987).
+Redmon and Farhadi, "YOLO9000: better, faster, stronger", CVPR 2017.
+"""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from .validation import check_array, check_choice, check_integer, check_number, check_same_length
+
+BLOCK = 2**17  # multiplications: so few that the block stays in the cache, and that BLAS starts no threads for it
+
+
+def lloyd_step(X, centers):
+    """One iteration: give every sample to its nearest center, then move every center to the mean of its samples.
+
+    A center without samples moves to the sample that is farthest from its own center.
+
+    Parameters
+    ----------
+    X : (n, d) array_like
+    centers : (k, d) array_like
+
+    Returns
+    -------
+    labels : (n,) ndarray of int
+        The nearest of the old centers; the first of those equally near.
+    centers : (k, d) ndarray
+        The new ones.
+    inertia : float
+        Sum of the squared distances from the samples to the old centers.
+
+    Raises
+    ------
+    ValueError
+        If an array is empty, has the wrong shape, or holds NaN.
+    """
+    X = _samples("X", X)
+    centers = _samples("centers", centers, like=X)
+    labels = _nearest(X, centers)
+    sums, counts = _sums(X, labels, len(centers))
+    return labels, _means(X, labels, centers, sums, counts), float(((X - centers[labels]) ** 2).sum())
+
+
+def kmeans_plusplus(X, n_clusters, random_state=None):
+    """Choose samples as starting centers: each with a probability proportional to its squared distance from the chosen.
+
+    Parameters
+    ----------
+    X : (n, d) array_like
+    n_clusters : int, from 1 to n
+    random_state : int or numpy.random.Generator, optional
+
+    Returns
+    -------
+    centers : (n_clusters, d) ndarray
+    indices : (n_clusters,) ndarray of int
+        Which samples they are.
+
+    Raises
+    ------
+    ValueError
+        If `X` is empty, has the wrong shape or holds NaN, or `n_clusters` is out of range.
+    """
+    X = _samples("X", X)
+    n_clusters = check_integer("n_clusters", n_clusters, at_least=1, at_most=len(X))
+    rng = np.random.default_rng(random_state)
+    indices = [rng.integers(len(X))]
+    D2 = np.full(len(X), np.inf)
+    while len(indices) < n_clusters:
+        D2 = np.minimum(D2, ((X - X[indices[-1]]) ** 2).sum(axis=1))
+        if not D2.any():  # fewer distinct samples than clusters
+            D2[np.setdiff1d(np.arange(len(X)), indices)] = 1
+        indices.append(rng.choice(len(X), p=D2 / D2.sum()))
+    return X[indices], np.array(indices)
+
+
+class KMeans:
+    """k clusters with the smallest sum of squared distances that Lloyd's iterations can find.
+
+    Parameters
+    ----------
+    n_clusters : int
+    init : "k-means++", "random" or (n_clusters, d) array_like
+        How to start: `kmeans_plusplus`, random samples, or these centers.
+    n_init : int or "auto"
+        Runs from different starts; the one with the lowest inertia is kept. "auto": 10 if `init` is "random", else 1.
+    max_iter : int
+    tol : float, at least 0
+        Stop when the centers' squared shifts add up to no more than this share of the features' mean variance.
+    random_state : int or numpy.random.Generator, optional
+
+    Attributes
+    ----------
+    cluster_centers_ : (n_clusters, d) ndarray
+    labels_ : (n,) ndarray of int
+    inertia_ : float
+        Sum of the squared distances from the samples to their centers.
+    n_iter_ : int
+    history_ : (n_iter_,) ndarray
+        Inertia at each iteration, before the centers move.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of range; at `fit`, also if `X` is empty, has the wrong shape or holds NaN.
+    """
+
+    def __init__(self, n_clusters=8, init="k-means++", n_init="auto", max_iter=300, tol=1e-4, random_state=None):
+        self.n_clusters = check_integer("n_clusters", n_clusters, at_least=1)
+        self.init = check_choice("init", init, ("k-means++", "random")) if isinstance(init, str) else init
+        self.n_init = n_init if n_init == "auto" else check_integer("n_init", n_init, at_least=1)
+        self.max_iter = check_integer("max_iter", max_iter, at_least=1)
+        self.tol = check_number("tol", tol, at_least=0)
+        self.random_state = random_state
+
+    def fit(self, X, y=None):
+        """Find the clusters of the samples `X`, (n, d). Return self."""
+        X = _samples("X", X)
+        if self.n_clusters > len(X):
+            raise ValueError(f"n_clusters must be at most the number of samples, {len(X)}, got {self.n_clusters}")
+        rng = np.random.default_rng(self.random_state)
+        if not isinstance(self.init, str):
+            runs = 1
+        elif self.n_init == "auto":
+            runs = 10 if self.init == "random" else 1
+        else:
+            runs = self.n_init
+        mean = X.mean(axis=0)  # around the mean, fewer digits cancel
+        centered = X - mean
+        best = np.inf
+        for _ in range(runs):
+            found = self._run(centered, self._start(X, rng) - mean)
+            if found[0] < best:
+                best = found[0]
+                self.inertia_, self.labels_, centers, self.history_ = found
+                self.cluster_centers_, self.n_iter_ = centers + mean, len(self.history_)
+        return self
+
+    def predict(self, X):
+        """Return the nearest center of each row of `X`, (n, d)."""
+        if not hasattr(self, "cluster_centers_"):
+            raise ValueError("fit must be called before predict")
+        return _nearest(_samples("X", X, like=self.cluster_centers_), self.cluster_centers_)
+
+    def _start(self, X, rng):
+        if not isinstance(self.init, str):
+            init = _samples("init", self.init, like=X)
+            if len(init) != self.n_clusters:
+                raise ValueError(f"init must hold {self.n_clusters} centers, got {len(init)}")
+            return init
+        if self.init == "random":
+            return X[rng.choice(len(X), self.n_clusters, replace=False)]
+        return kmeans_plusplus(X, self.n_clusters, rng)[0]
+
+    def _run(self, X, centers):
+        """Repeat `lloyd_step`, with one saving: only the samples that change clusters change the sums."""
+        squares, tol, history, k = (X**2).sum(), self.tol * X.var(axis=0).mean(), [], len(centers)
+        before = labels = _nearest(X, centers)
+        sums, counts = _sums(X, labels, k)
+        while True:
+            # sum |x - c|^2 = sum |x|^2 + sum over clusters of (count |c|^2 - 2 c sum)
+            history.append(max(squares + (counts @ centers**2).sum() - 2 * (centers * sums).sum(), 0.0))
+            old, centers = centers, _means(X, labels, centers, sums, counts)
+            settled = len(history) > 1 and np.array_equal(labels, before)  # the centers were these means already
+            if not settled:
+                before, labels = labels, _nearest(X, centers)
+            if settled or ((centers - old) ** 2).sum() <= tol or len(history) == self.max_iter:
+                return float(((X - centers[labels]) ** 2).sum()), labels, centers, np.array(history)
+            moved = np.flatnonzero(labels != before)
+            (gained, more), (lost, fewer) = (_sums(X[moved], side[moved], k) for side in (labels, before))
+            sums, counts = sums + gained - lost, counts + more - fewer
+
+
+def silhouette_score(X, labels):
+    """Mean over the samples of (b - a) / max(a, b): near 1 if clusters are tight and far apart, below 0 if mixed up.
+
+    a is the mean distance from a sample to the others of its cluster, b that to the nearest other cluster. A sample
+    alone in its cluster scores 0.
+
+    Parameters
+    ----------
+    X : (n, d) array_like
+    labels : (n,) array_like of numbers
+        From 2 to n - 1 different ones.
+
+    Raises
+    ------
+    ValueError
+        If an array is empty, has the wrong shape or holds NaN, or there are too few or too many clusters.
+    """
+    X, labels = _samples("X", X), check_array("labels", labels, ndim=1)
+    check_same_length(X=X, labels=labels)
+    names, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if not 2 <= len(names) < len(X):
+        raise ValueError(f"labels must name 2 to n - 1 = {len(X) - 1} clusters, got {len(names)}")
+    X = X - X.mean(axis=0)
+    squares, member = (X**2).sum(axis=1), np.eye(len(names))[labels]
+    total = 0.0
+    for start in range(0, len(X), 500):
+        rows = np.arange(start, min(start + 500, len(X)))
+        distance = np.sqrt(np.maximum(squares[rows, None] + squares - 2 * X[rows] @ X.T, 0))
+        distance[rows - start, rows] = 0
+        sums, own = distance @ member, labels[rows]
+        a = sums[rows - start, own] / np.maximum(counts[own] - 1, 1)
+        b = np.where(member[rows] == 1, np.inf, sums / counts).min(axis=1)
+        total += ((b - a) / np.maximum(np.maximum(a, b), np.finfo(float).tiny))[counts[own] > 1].sum()
+    return float(total / len(X))
+
+
+def mean_best_iou(wh, anchors):
+    """Mean over the boxes of the largest IoU with an anchor, both with one corner at the origin.
+
+    Parameters
+    ----------
+    wh : (n, 2) array_like
+        Widths and heights, above 0.
+    anchors : (k, 2) array_like
+
+    Raises
+    ------
+    ValueError
+        If an array is empty, has the wrong shape, or holds NaN or a size that is not above 0.
+    """
+    return float(_iou(_sizes("wh", wh), _sizes("anchors", anchors)).max(axis=1).mean())
+
+
+def iou_kmeans(wh, n_anchors, n_init=10, max_iter=300, random_state=None):
+    """Anchor boxes by k-means with the distance 1 - IoU: a large box may miss by more than a small one.
+
+    The mean of a cluster's boxes is not the box with the best mean IoU, so a step may also lose; the best anchors on
+    the way are kept.
+
+    Parameters
+    ----------
+    wh : (n, 2) array_like
+        Widths and heights of the boxes, above 0.
+    n_anchors : int, from 1 to n
+    n_init : int
+        Starts from different random boxes.
+    max_iter : int
+    random_state : int or numpy.random.Generator, optional
+
+    Returns
+    -------
+    (n_anchors, 2) ndarray
+        Widths and heights, by rising area.
+
+    Raises
+    ------
+    ValueError
+        If `wh` is empty, has the wrong shape, holds NaN or a size that is not above 0, or a number is out of range.
+    """
+    wh = _sizes("wh", wh)
+    n_anchors = check_integer("n_anchors", n_anchors, at_least=1, at_most=len(wh))
+    n_init, max_iter = check_integer("n_init", n_init, at_least=1), check_integer("max_iter", max_iter, at_least=1)
+    rng, best, found = np.random.default_rng(random_state), -1.0, None
+    for _ in range(n_init):
+        anchors, labels = wh[rng.choice(len(wh), n_anchors, replace=False)], None
+        for _ in range(max_iter):
+            iou = _iou(wh, anchors)
+            before, labels, fit = labels, iou.argmax(axis=1), iou.max(axis=1)
+            if fit.mean() > best:
+                best, found = fit.mean(), anchors
+            if np.array_equal(labels, before):
+                break
+            anchors = _means(wh, labels, anchors, *_sums(wh, labels, n_anchors))
+    return found[np.argsort(found.prod(axis=1))]
+
+
+def _samples(name, value, like=None):
+    X = check_array(name, value, ndim=2)
+    if like is not None and X.shape[1] != like.shape[1]:
+        raise ValueError(f"{name} must have {like.shape[1]} columns, got shape {X.shape}")
+    return X
+
+
+def _sizes(name, value):
+    wh = check_array(name, value, ndim=2)
+    if wh.shape[1] != 2 or (wh <= 0).any():
+        raise ValueError(f"{name} must be (n, 2), widths and heights above 0, got shape {wh.shape}")
+    return wh
+
+
+def _iou(wh, anchors):
+    inter = np.minimum(wh[:, None], anchors).prod(axis=2)
+    return inter / (wh.prod(axis=1)[:, None] + anchors.prod(axis=1) - inter)
+
+
+def _nearest(X, centers):
+    """Label each sample. |x - c|^2 = |x|^2 - 2 x c + |c|^2, and the first part is the same for every center."""
+    minus_2c, c2 = -2 * centers.T, (centers**2).sum(axis=1)
+    rows = max(64, BLOCK // centers.size)
+    labels = np.empty(len(X), dtype=np.intp)
+
+    def label(start, stop):
+        for at in range(start, stop, rows):
+            block = slice(at, min(at + rows, stop))
+            distance = X[block] @ minus_2c
+            distance += c2
+            distance.argmin(axis=1, out=labels[block])
+
+    if len(X) < 20 * rows:
+        label(0, len(X))
+    else:
+        cuts = np.linspace(0, len(X), os.cpu_count() + 1).astype(int)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(label, cuts[:-1], cuts[1:]))
+    return labels
+
+
+def _sums(X, labels, k):
+    return np.stack([np.bincount(labels, column, k) for column in X.T], axis=1), np.bincount(labels, minlength=k)
+
+
+def _means(X, labels, centers, sums, counts):
+    """The mean of each cluster; an empty one takes over the sample that is farthest from its center."""
+    empty = np.flatnonzero(counts == 0)
+    if len(empty):
+        sums, counts = sums.copy(), counts.copy()
+        distance = ((X - centers[labels]) ** 2).sum(axis=1)
+        if distance.max() > 0:
+            farthest = np.argpartition(distance, -len(empty))[: -len(empty) - 1 : -1]
+            for new, i in zip(empty, farthest, strict=True):
+                sums[labels[i]] -= X[i]
+                counts[labels[i]] -= 1
+                sums[new], counts[new] = X[i], 1
+    means = sums / np.maximum(counts, 1)[:, None]
+    means[counts == 0] = means[counts.argmax()]  # there are fewer distinct samples than clusters
+    return means
