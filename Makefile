@@ -12,7 +12,7 @@ export OMP_NUM_THREADS ?= 1
 	touch $@
 
 lab: .venv/installed
-	$(BIN)/jupyter lab --config=jupyter_server_config.py notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab --config=jupyter_server_config.py
 
 test: .venv/installed
 	$(BIN)/ruff check

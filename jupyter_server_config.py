@@ -12,4 +12,5 @@ def strip_on_save(model, **_):
 
 
 c.FileContentsManager.pre_save_hook = strip_on_save
+c.LabApp.default_url = "/lab/tree/notebooks/00_start_here.ipynb"
 c.ServerApp.allow_root = True  # containers often have no other user
