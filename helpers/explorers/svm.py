@@ -240,6 +240,7 @@ def widest_street(X, y):
             "the best margin": best,
             "yours / best, %": 100 * width / best,
             "points on the wrong side": int((distance < 0).sum()),
+            "points on the street's edge (within 0.01)": len(closest) if width > 0 else 0,
             "does your line separate": "yes" if width > 0 else "no",
         }
 

@@ -277,7 +277,8 @@ working_set = Exercise(
     "e among those whose y alpha may grow; j, among those whose y alpha may shrink and whose e is below e_i, has the "
     "largest (e_i - e_j)^2 / max(K_ii + K_jj - 2 K_ij, 1e-12). Among equals the first.",
     task_zh="选择 SMO 下一步要优化的一对变量（Fan、Chen、Lin 2005）。令 e = y - K(yα)："
-    "i 是 yα 还能增大的样本中 e 最大者；j 是 yα 还能减小且 e 小于 e_i 的样本中 (e_i - e_j)^2 / max(K_ii + K_jj - 2K_ij, 1e-12) 最大者。并列取第一个。",
+    "i 是 yα 还能增大的样本中 e 最大者；j 是 yα 还能减小且 e 小于 e_i 的样本中 "
+    "(e_i - e_j)^2 / max(K_ii + K_jj - 2K_ij, 1e-12) 最大者。并列取第一个。",
     reference=working_pair,
     tiers=(
         duals((0.0, 1.0, -1.0, 2.0), 3, 4).filter(_violated),
