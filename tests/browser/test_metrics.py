@@ -1,10 +1,13 @@
 """Topic 05 in a real JupyterLab: the picture follows the keyboard and the mouse."""
 
 import io
+import json
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from helpers.canonical import WIDGET_VIEW
 
 from .conftest import ARTIFACTS
 
@@ -121,3 +124,30 @@ def test_the_judge_answers_a_wrong_auc(lab, page):
         "print(check('metrics/roc_auc', roc_auc))",
     )
     assert "tie" in said and "expected" in said
+
+
+def test_saving_stores_pictures_instead_of_live_widgets(lab, page):
+    page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    stored = json.loads((lab.folder / "notebooks/05_metrics_roc.ipynb").read_text(encoding="utf-8"))
+    outputs = [output["data"] for cell in stored["cells"] for output in cell.get("outputs", []) if "data" in output]
+    pictures = [data for data in outputs if "image/png" in data]
+    assert len(pictures) == 3 and not any(WIDGET_VIEW in data for data in pictures)
+    assert "widgets" not in stored["metadata"]
+    assert page.locator(".viva-explorer canvas").count() > 0, "the page itself stays live"
+
+
+def test_on_a_screen_of_double_resolution(lab):
+    page = lab.open("05_metrics_roc", scale=2)
+    lab.run_all(page)
+    explorer = bring(page, page.locator(".viva-explorer").first)
+    explorer.get_by_role("button", name="Reset").click()
+    page.wait_for_timeout(500)
+    lab.execute(page, "four_pictures.set(threshold=0.7)")
+    page.wait_for_timeout(700)
+    moved = pixels(explorer)
+    lab.execute(page, "four_pictures.canvas.draw()")
+    page.wait_for_timeout(1000)
+    redrawn = pixels(explorer)
+    page.close()
+    assert redrawn.shape[1] > 1300
+    assert np.array_equal(moved, redrawn)
