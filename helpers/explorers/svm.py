@@ -43,7 +43,7 @@ def margin(examples):
     side = np.linspace(-REACH, REACH, 56)
     grid = np.column_stack([axis.ravel() for axis in np.meshgrid(side, side)])
 
-    figure = theme.figure(width=600, height=440)
+    figure = theme.figure(width=500, height=420)
     axes = figure.add_subplot(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal", xlabel="x", ylabel="y")
     axes.set(title="Street (dashed), support vectors (rings)", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
     (boundary,) = axes.plot([], [], color=theme.INK, linewidth=3)
@@ -59,26 +59,27 @@ def margin(examples):
         """Kernel of one point with the whole grid: a drag changes one column of a hundred."""
         return svm.kernel_matrix(grid, [[x, y]], **kernel_options(kernel, gamma))[:, 0]
 
-    latest = {"y": np.zeros(0), "beta": np.zeros(0), "C": 1.0}
+    latest = {"points": (), "beta": np.zeros(0), "C": 1.0}
 
-    def warm_start(y, C):
-        """The latest solution made feasible: scaled to this C, points added or taken away, the two sums made equal."""
-        old, before = latest["beta"] * C / latest["C"], latest["y"]
-        if len(y) == len(old) - 1:
-            gone = next((i for i, label in enumerate(y) if label != before[i]), len(y))
-            old, before = np.delete(old, gone), np.delete(before, gone)
-        beta = np.zeros(len(y))
-        shared = min(len(y), len(old))
-        beta[:shared] = np.where(y[:shared] == before[:shared], old[:shared], 0)
+    def warm_start(points, C):
+        """The latest solution made feasible: points found again, scaled to this C, the sums of both classes equal."""
+        before, weights = latest["points"], latest["beta"] * (C / latest["C"])
+        found = dict(zip(before, weights, strict=True))
+        moved = dict.fromkeys(range(len(points)), 0.0)
+        if len(points) == len(before):  # a point that was dragged takes its weight along
+            moved |= {
+                i: weights[i] for i, (old, new) in enumerate(zip(before, points, strict=True)) if old[2] == new[2]
+            }
+        beta = np.array([found.get(point, moved[i]) for i, point in enumerate(points)])
         plus, minus = beta[beta > 0].sum(), -beta[beta < 0].sum()
         if not plus * minus:
-            return np.zeros(len(y))
+            return np.zeros(len(points))
         return beta * np.where(beta > 0, min(1, minus / plus), min(1, plus / minus))
 
     def solve(points, K, y, C, kernel):
         """From the latest solution while a hand moves points; from zero for given data, so that numbers repeat."""
         if points not in clouds.values():
-            return svm.smo(K, y, C, max_iter=STEPS, beta=warm_start(y, C))
+            return svm.smo(K, y, C, max_iter=STEPS, beta=warm_start(points, C))
         beta, rungs = np.zeros(len(y)), [C]
         if kernel == "linear":  # where lines cannot separate, the solution grows with C: climb
             rungs = [*(c for c in (1, 3, 10, 30) if c < C), C]
@@ -92,7 +93,7 @@ def margin(examples):
             raise ValueError("points must hold both classes; click to add the missing one")
         K = svm.kernel_matrix(X, X, **kernel_options(kernel, gamma))
         beta, e, _ = solve(points, K, y, C, kernel)
-        latest.update(y=y, beta=beta, C=C)
+        latest.update(points=points, beta=beta, C=C)
         b = svm.intercept(beta, e, y, C)
         primal, dual = svm.objectives(beta, e, y, C, b)
         scores, support, squared_norm = y - e + b, beta != 0, max(beta @ (y - e), 1e-12)
@@ -207,9 +208,9 @@ def widest_street(X, y):
     best = svm.geometric_margin(w, b, X, y)
     best_angle, best_offset = np.degrees(np.arctan2(w[1], w[0])), -b / np.linalg.norm(w)
 
-    figure = theme.figure(width=600, height=440)
+    figure = theme.figure(width=500, height=420)
     axes = figure.add_subplot(xlim=(-REACH, REACH), ylim=(-REACH, REACH), aspect="equal", xlabel="x", ylabel="y")
-    axes.set(title="Drag the line's middle to shift it, its end to turn it", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
+    axes.set(title="Drag the middle to shift, the end to turn", xticks=[-1, 0, 1], yticks=[-1, 0, 1])
     for sign, look in LOOKS.items():
         axes.plot(*X[y == sign].T, linestyle="", markersize=8, **look)
     (line,) = axes.plot([], [], color=theme.INK, linewidth=3)
@@ -284,7 +285,7 @@ def kernel_lift(X, y):
     around = np.linspace(0, 2 * np.pi, 361)
     circle = np.column_stack([np.cos(around), np.sin(around)])
 
-    figure = theme.figure(height=420)
+    figure = theme.figure(width=600, height=400)
     axes = figure.add_subplot(xlim=(-2, 2), ylim=(-1.35, 1.75), aspect="equal", xticks=[], yticks=[])
     axes.set(title="Green: the flat cut, and its trace on the floor")
     axes.spines[:].set_visible(False)
