@@ -233,7 +233,7 @@ def decay(X, y, names):
     axes.axhline(0, color=theme.MUTED, linestyle="-", linewidth=1)
     axes.axvline(0, color=theme.MUTED, linestyle="-", linewidth=1)
     axes.plot(*best[:, None], "X", color=theme.INK, markersize=11)
-    axes.annotate("no decay", best, (-8, 8), textcoords="offset points", ha="right")
+    axes.annotate("minimum, no decay", best, (-0.3, 0.95), arrowprops={"arrowstyle": "-", "color": theme.INK})
     lines, heads = [], []
     for name, (_, colour, line, marker) in OPTIMIZERS.items():
         lines += axes.plot([], [], color=colour, linestyle=line, linewidth=2.5)
