@@ -17,7 +17,7 @@ import numpy as np
 
 from .validation import check_array, check_choice, check_integer, check_number, check_same_length
 
-BLOCK = 2**17  # multiplications: so few that the block stays in the cache, and that BLAS starts no threads for it
+BLOCK = 2**18  # multiplications: so few that the block stays in the cache, and that BLAS starts no threads for it
 
 
 def lloyd_step(X, centers):
@@ -46,9 +46,10 @@ def lloyd_step(X, centers):
     """
     X = _samples("X", X)
     centers = _samples("centers", centers, like=X)
-    labels = _nearest(X, centers)
-    sums, counts = _sums(X, labels, len(centers))
-    return labels, _means(X, labels, centers, sums, counts), float(((X - centers[labels]) ** 2).sum())
+    X1 = _with_ones(X)
+    labels = _nearest(X1, centers)
+    moved = _means(X1, labels, centers, _sums(X1, labels, len(centers)))
+    return labels, moved, float(((X - centers[labels]) ** 2).sum())
 
 
 def kmeans_plusplus(X, n_clusters, random_state=None):
@@ -150,7 +151,7 @@ class KMeans:
         """Return the nearest center of each row of `X`, (n, d)."""
         if not hasattr(self, "cluster_centers_"):
             raise ValueError("fit must be called before predict")
-        return _nearest(_samples("X", X, like=self.cluster_centers_), self.cluster_centers_)
+        return _nearest(_with_ones(_samples("X", X, like=self.cluster_centers_)), self.cluster_centers_)
 
     def _start(self, X, rng):
         if not isinstance(self.init, str):
@@ -164,21 +165,22 @@ class KMeans:
 
     def _run(self, X, centers):
         """Repeat `lloyd_step`, with one saving: only the samples that change clusters change the sums."""
-        squares, tol, history, k = (X**2).sum(), self.tol * X.var(axis=0).mean(), [], len(centers)
-        before = labels = _nearest(X, centers)
-        sums, counts = _sums(X, labels, k)
+        X1, k, history = _with_ones(X), len(centers), []
+        squares, tol = (X**2).sum(), self.tol * X.var(axis=0).mean()
+        before = labels = _nearest(X1, centers)
+        sums = _sums(X1, labels, k)
         while True:
             # sum |x - c|^2 = sum |x|^2 + sum over clusters of (count |c|^2 - 2 c sum)
-            history.append(max(squares + (counts @ centers**2).sum() - 2 * (centers * sums).sum(), 0.0))
-            old, centers = centers, _means(X, labels, centers, sums, counts)
+            inertia = squares + (sums[:, -1] @ centers**2).sum() - 2 * (centers * sums[:, :-1]).sum()
+            history.append(max(inertia, 0.0))
+            old, centers = centers, _means(X1, labels, centers, sums)
             settled = len(history) > 1 and np.array_equal(labels, before)  # the centers were these means already
             if not settled:
-                before, labels = labels, _nearest(X, centers)
+                before, labels = labels, _nearest(X1, centers)
             if settled or ((centers - old) ** 2).sum() <= tol or len(history) == self.max_iter:
                 return float(((X - centers[labels]) ** 2).sum()), labels, centers, np.array(history)
             moved = np.flatnonzero(labels != before)
-            (gained, more), (lost, fewer) = (_sums(X[moved], side[moved], k) for side in (labels, before))
-            sums, counts = sums + gained - lost, counts + more - fewer
+            sums = sums + _sums(X1[moved], labels[moved], k) - _sums(X1[moved], before[moved], k)
 
 
 def silhouette_score(X, labels):
@@ -263,7 +265,7 @@ def iou_kmeans(wh, n_anchors, n_init=10, max_iter=300, random_state=None):
     wh = _sizes("wh", wh)
     n_anchors = check_integer("n_anchors", n_anchors, at_least=1, at_most=len(wh))
     n_init, max_iter = check_integer("n_init", n_init, at_least=1), check_integer("max_iter", max_iter, at_least=1)
-    rng, best, found = np.random.default_rng(random_state), -1.0, None
+    wh1, rng, best, found = _with_ones(wh), np.random.default_rng(random_state), -1.0, None
     for _ in range(n_init):
         anchors, labels = wh[rng.choice(len(wh), n_anchors, replace=False)], None
         for _ in range(max_iter):
@@ -273,7 +275,7 @@ def iou_kmeans(wh, n_anchors, n_init=10, max_iter=300, random_state=None):
                 best, found = fit.mean(), anchors
             if np.array_equal(labels, before):
                 break
-            anchors = _means(wh, labels, anchors, *_sums(wh, labels, n_anchors))
+            anchors = _means(wh1, labels, anchors, _sums(wh1, labels, n_anchors))
     return found[np.argsort(found.prod(axis=1))]
 
 
@@ -296,44 +298,46 @@ def _iou(wh, anchors):
     return inter / (wh.prod(axis=1)[:, None] + anchors.prod(axis=1) - inter)
 
 
-def _nearest(X, centers):
+def _with_ones(X):
+    """X with a last column of ones: in a product it adds a constant, and its sum is a count."""
+    return np.c_[X, np.ones(len(X))]
+
+
+def _nearest(X1, centers):
     """Label each sample. |x - c|^2 = |x|^2 - 2 x c + |c|^2, and the first part is the same for every center."""
-    minus_2c, c2 = -2 * centers.T, (centers**2).sum(axis=1)
-    rows = max(64, BLOCK // centers.size)
-    labels = np.empty(len(X), dtype=np.intp)
+    weights = np.c_[-2 * centers, (centers**2).sum(axis=1)].T
+    labels, rows = np.empty(len(X1), dtype=np.intp), max(64, BLOCK // centers.size)
 
     def label(start, stop):
         for at in range(start, stop, rows):
             block = slice(at, min(at + rows, stop))
-            distance = X[block] @ minus_2c
-            distance += c2
-            distance.argmin(axis=1, out=labels[block])
+            (X1[block] @ weights).argmin(axis=1, out=labels[block])
 
-    if len(X) < 20 * rows:
-        label(0, len(X))
+    if len(X1) < 20 * rows:
+        label(0, len(X1))
     else:
-        cuts = np.linspace(0, len(X), os.cpu_count() + 1).astype(int)
+        cuts = np.linspace(0, len(X1), os.cpu_count() + 1).astype(int)
         with ThreadPoolExecutor() as pool:
             list(pool.map(label, cuts[:-1], cuts[1:]))
     return labels
 
 
-def _sums(X, labels, k):
-    return np.stack([np.bincount(labels, column, k) for column in X.T], axis=1), np.bincount(labels, minlength=k)
+def _sums(X1, labels, k):
+    """Sum of the samples of each cluster; the last column counts them."""
+    return np.stack([np.bincount(labels, column, k) for column in X1.T], axis=1)
 
 
-def _means(X, labels, centers, sums, counts):
+def _means(X1, labels, centers, sums):
     """The mean of each cluster; an empty one takes over the sample that is farthest from its center."""
-    empty = np.flatnonzero(counts == 0)
+    empty = np.flatnonzero(sums[:, -1] == 0)
     if len(empty):
-        sums, counts = sums.copy(), counts.copy()
-        distance = ((X - centers[labels]) ** 2).sum(axis=1)
+        sums, distance = sums.copy(), ((X1[:, :-1] - centers[labels]) ** 2).sum(axis=1)
         if distance.max() > 0:
             farthest = np.argpartition(distance, -len(empty))[: -len(empty) - 1 : -1]
             for new, i in zip(empty, farthest, strict=True):
-                sums[labels[i]] -= X[i]
-                counts[labels[i]] -= 1
-                sums[new], counts[new] = X[i], 1
-    means = sums / np.maximum(counts, 1)[:, None]
+                sums[labels[i]] -= X1[i]
+                sums[new] = X1[i]
+    counts = sums[:, -1]
+    means = sums[:, :-1] / np.maximum(counts, 1)[:, None]
     means[counts == 0] = means[counts.argmax()]  # there are fewer distinct samples than clusters
     return means
