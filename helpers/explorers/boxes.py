@@ -23,15 +23,13 @@ SHAPES = {"square": 1.0, "wide, 4 : 1": 4.0, "tall, 1 : 4": 0.25}  # of the box 
 STEPS = 160
 
 
-def overlap(box1, box2, width=640, height=427):
+def overlap(box1, box2):
     """Drag and resize two boxes; watch IoU, GIoU, DIoU and CIoU and what they are made of.
 
     Parameters
     ----------
     box1, box2 : (4,) array_like
-        x1, y1, x2, y2 in pixels; y grows upwards.
-    width, height : int
-        The space to move in, in pixels.
+        x1, y1, x2, y2 in pixels; y grows upwards. There is room for a photograph of 640 x 427.
 
     Returns
     -------
@@ -43,6 +41,7 @@ def overlap(box1, box2, width=640, height=427):
     ValueError
         If a box is inverted or not made of four numbers.
     """
+    width, height = 640, 427
     opening = tuple(map(tuple, boxes.box_convert([box1, box2], "xyxy", "xyxy").tolist()))
     figure = theme.figure(height=420)
     axes = figure.subplots()

@@ -112,7 +112,7 @@ def diamond_and_circle(X, y, names):
     return Explorer(*("The diamond and the circle", figure, controls, live, update), handles=[Points(axes, "minimum")])
 
 
-def paths(X, y, names, seed=0):
+def paths(X, y, names):
     """Weights of lasso and ridge for every lambda, with a cursor, and what each does to the error on held-out data.
 
     Both minimise |y - Xw|^2 / (2n) plus lambda times the penalty: the sum of sizes, or half the sum of squares.
@@ -123,8 +123,6 @@ def paths(X, y, names, seed=0):
     y : (n,) array_like
     names : d str
         What the features are called.
-    seed : int
-        Which half is held out.
 
     Returns
     -------
@@ -137,7 +135,7 @@ def paths(X, y, names, seed=0):
         As `regularization.Lasso`.
     """
     X, y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
-    order = np.random.default_rng(seed).permutation(len(y))
+    order = np.random.default_rng(0).permutation(len(y))
     train, test = order[: len(y) // 2], order[len(y) // 2 :]
     X = (X - X[train].mean(axis=0)) / X[train].std(axis=0)
     logs = np.linspace(-1, 2, 151)
