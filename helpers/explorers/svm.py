@@ -78,11 +78,9 @@ def margin(examples):
 
     def solve(points, K, y, C, kernel):
         """From the latest solution while a hand moves points; from zero for given data, so that numbers repeat."""
-        if points not in clouds.values():
-            return svm.smo(K, y, C, max_iter=STEPS, beta=warm_start(points, C))
-        beta, rungs = np.zeros(len(y)), [C]
-        if kernel == "linear":  # where lines cannot separate, the solution grows with C: climb
-            rungs = [*(c for c in (1, 3, 10, 30) if c < C), C]
+        # where lines cannot separate, the solution grows with C: climbing to it takes a tenth of the steps
+        rungs = [*(c for c in (1, 3, 10, 30) if c < C and kernel == "linear"), C]
+        beta = np.zeros(len(y)) if points in clouds.values() else warm_start(points, rungs[0])
         for rung, lower in zip(rungs, [rungs[0], *rungs], strict=False):
             beta, e, n_iter = svm.smo(K, y, rung, max_iter=STEPS, beta=beta * (rung / lower))
         return beta, e, n_iter

@@ -107,6 +107,18 @@ def test_the_warm_start_survives_removing_any_point(margin):
     agrees(margin)
 
 
+@pytest.mark.parametrize("data", ["Iris", "Rings", "XOR"])
+@pytest.mark.parametrize("C", [1, 100])
+def test_every_edit_is_solved_to_the_end_even_where_no_line_separates(margin, data, C):
+    margin.press(data)
+    margin.set(kernel="linear", C=C)
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        points = margin.values["points"]
+        margin.assign("points", (*points, (*rng.uniform(-1.2, 1.2, 2).tolist(), int(rng.choice([-1, 1])))))
+        assert margin.readouts["duality gap"] <= 1e-3 * C * len(points)
+
+
 def test_the_boundary_lies_where_the_decision_value_is_zero(margin):
     margin.press("Rings")
     margin.set(kernel="rbf", C=10, gamma=3)
