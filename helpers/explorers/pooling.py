@@ -206,7 +206,7 @@ def photograph(image):
     image = np.asarray(image, dtype=float)
     (height, width), (rows, columns) = image.shape, FRAME
 
-    figure = theme.figure(width=600, height=390)
+    figure = theme.figure(width=560, height=370)
     axes = figure.subplot_mosaic([["photo", "pooled"], ["crop", "gradient"]])
     titles = {
         "photo": "Photograph",
