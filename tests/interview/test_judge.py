@@ -13,7 +13,6 @@ import textwrap
 import threading
 import time
 
-import gradient_examples
 import numpy as np
 import psutil
 import pytest
@@ -24,6 +23,8 @@ from sklearn.metrics import roc_auc_score as borrowed
 from helpers.algorithms import metrics
 from helpers.interview import exercises, judge, worker
 from helpers.interview.exercises import load
+
+from . import gradient_examples
 
 AUC = "metrics/roc_auc"
 RIGHT = "right. It agrees with ours on every input tried."

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -15,32 +15,13 @@ from helpers.interview import progress as module
 from helpers.interview import schedule
 from helpers.interview.progress import EVENTS, Progress, ProgressError
 
-START = datetime(2026, 1, 1, 8, tzinfo=UTC)
+from .conftest import START
+
 # A fork of a warm, single-threaded server takes 10 ms and a fresh interpreter half a second.
 WARM = "forkserver" in multiprocessing.get_all_start_methods()
 PROCESSES = multiprocessing.get_context("forkserver" if WARM else "spawn")
 if WARM:
     PROCESSES.set_forkserver_preload(["pytest", "helpers.interview.progress"])
-
-
-class Clock:
-    """A clock that stands still until it is told to move."""
-
-    def __init__(self):
-        self.now = START
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def progress(tmp_path, clock):
-    return Progress(tmp_path / "progress.sqlite3", clock=clock)
 
 
 def rows(path, query):

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -6,23 +6,6 @@ from helpers.interview import quiz as module
 from helpers.interview.deck import Text, load_cards
 from helpers.interview.progress import Progress, ProgressError
 from helpers.interview.quiz import Quiz
-
-
-class Clock:
-    now = datetime(2026, 1, 1, 8, tzinfo=UTC)
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def progress(tmp_path, clock):
-    return Progress(tmp_path / "progress.sqlite3", clock=clock)
 
 
 @pytest.fixture
