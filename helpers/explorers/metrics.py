@@ -39,10 +39,12 @@ def threshold(y_true, y_score):
     figure = theme.figure()
     axes = figure.subplot_mosaic([["scores"] * 3, ["matrix", "roc", "pr"]], height_ratios=[4, 6])
     bins = np.linspace(0, 1, 41)
-    axes["scores"].hist(negatives, bins, color=theme.BLUE, alpha=0.8, label="negatives")
-    axes["scores"].hist(positives, bins, color=theme.VERMILLION, alpha=0.7, hatch="///", label="positives")
-    axes["scores"].set(xlabel="score", ylabel="samples", xlim=(0, 1))
-    axes["scores"].legend(loc="upper center", ncols=2)
+    scores = axes["scores"]
+    scores.hist(negatives, bins, color=theme.BLUE, alpha=0.8)
+    scores.hist(positives, bins, color=theme.VERMILLION, alpha=0.7, hatch="///")
+    scores.set(xlabel="score", ylabel="samples", xlim=(0, 1))
+    scores.set_title("negatives", color=theme.BLUE, loc="left")
+    scores.set_title("positives (hatched)", color=theme.VERMILLION, loc="right")
     _rate_axes(axes["roc"], "ROC", "false positive rate", "recall")
     axes["roc"].plot(fpr, tpr, color=theme.INK)
     axes["roc"].plot([0, 1], [1, 0], color=theme.MUTED, linestyle=":", linewidth=1)
@@ -50,7 +52,7 @@ def threshold(y_true, y_score):
     axes["pr"].plot(recall, precision, color=theme.INK)
     cells = _matrix_axes(axes["matrix"])
 
-    cut = axes["scores"].axvline(0.5, color=theme.INK, linewidth=3)
+    cut = scores.axvline(0.5, color=theme.INK, linewidth=3)
     (roc_point,) = axes["roc"].plot([], [], "o", color=theme.VERMILLION, markersize=11)
     (pr_point,) = axes["pr"].plot([], [], "s", color=theme.VERMILLION, markersize=10)
 
@@ -97,7 +99,7 @@ def threshold(y_true, y_score):
     }
     return Explorer(
         *("One threshold, four pictures", figure, controls, [cut, roc_point, pr_point, *cells], update),
-        handles=[Line(axes["scores"], "threshold")],
+        handles=[Line(scores, "threshold")],
         actions=actions,
     )
 
