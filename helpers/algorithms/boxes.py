@@ -325,7 +325,7 @@ def _check_boxes(name, boxes):
 
 def _refuse_inverted(name, inverted):
     if inverted.any():
-        raise ValueError(f"{name} holds {int(inverted.sum())} inverted box(es): x2 < x1 or y2 < y1")
+        raise ValueError(f"{name} holds an inverted box: x2 < x1 or y2 < y1")
 
 
 def _check_detections(boxes, scores):
@@ -390,13 +390,13 @@ def _compare(boxes1, boxes2, eps):
     boxes1, boxes2 = _check_tensor("boxes1", boxes1), _check_tensor("boxes2", boxes2)
     if boxes1.shape != boxes2.shape:
         raise ValueError(f"boxes1 and boxes2 must have one shape, got {tuple(boxes1.shape)} and {tuple(boxes2.shape)}")
-    (low1, high1), (low2, high2) = (boxes.split(2, dim=-1) for boxes in (boxes1, boxes2))
-    width, height = (torch.minimum(high1, high2) - torch.maximum(low1, low2)).relu().unbind(-1)
-    (w1, h1), (w2, h2) = (_size(boxes).unbind(-1) for boxes in (boxes1, boxes2))
-    union = w1 * h1 + w2 * h2 - width * height
-    hull = torch.maximum(high1, high2) - torch.minimum(low1, low2)
-    rho2 = ((low1 + high1 - low2 - high2) / 2).square().sum(-1)
-    return width * height / (union + eps), union, hull.unbind(-1), rho2 / (hull.square().sum(-1) + eps)
+    (x1, y1, x2, y2), (u1, v1, u2, v2) = boxes1.unbind(-1), boxes2.unbind(-1)
+    width = (torch.minimum(x2, u2) - torch.maximum(x1, u1)).relu()
+    height = (torch.minimum(y2, v2) - torch.maximum(y1, v1)).relu()
+    hull = torch.maximum(x2, u2) - torch.minimum(x1, u1), torch.maximum(y2, v2) - torch.minimum(y1, v1)
+    union = (x2 - x1) * (y2 - y1) + (u2 - u1) * (v2 - v1) - width * height
+    rho2 = ((x1 + x2 - u1 - u2).square() + (y1 + y2 - v1 - v2).square()) / 4
+    return width * height / (union + eps), union, hull, rho2 / (hull[0].square() + hull[1].square() + eps)
 
 
 def _check_tensor(name, boxes):
@@ -406,7 +406,7 @@ def _check_tensor(name, boxes):
         raise ValueError(f"{name} must have shape (n, 4) or (4,) and hold at least one box, got {tuple(boxes.shape)}")
     if not boxes.isfinite().all():
         raise ValueError(f"{name} holds NaN or infinity; drop or repair those entries")
-    _refuse_inverted(name, (_size(boxes) < 0).any(-1))
+    _refuse_inverted(name, boxes[..., 2:] < boxes[..., :2])
     return boxes if boxes.dtype in (torch.float32, torch.float64) else boxes.float()
 
 
