@@ -156,11 +156,11 @@ def colours(photograph, most=24):
         pictures.append(_rgba(palette[label].reshape(image.shape)))
     original = _rgba(image)
 
-    figure = theme.figure(height=380)
+    figure = theme.figure(height=290)
     axes = figure.subplot_mosaic(
-        [["picture", "error"], ["palette", "error"]], width_ratios=[3, 2], height_ratios=[9, 1]
+        [["picture", "error"], ["palette", "error"]], width_ratios=[5, 4], height_ratios=[9, 1]
     )
-    shown = axes["picture"].imshow(original, interpolation="nearest")
+    shown = axes["picture"].imshow(original, interpolation="none")
     strip = axes["palette"].imshow(palettes[0], interpolation="nearest", aspect="auto")
     for name in ("picture", "palette"):
         axes[name].set(xticks=[], yticks=[])

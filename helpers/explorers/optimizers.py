@@ -73,7 +73,7 @@ def race():
     runs = {name: _run(surface, start) for name, (surface, start, _) in SURFACES.items()}
     maps = {name: _contours(surface) for name, (surface, _, _) in SURFACES.items()}
 
-    figure = theme.figure()
+    figure = theme.figure(height=350)
     axes = figure.subplot_mosaic([["map", "loss"], ["map", "step"]], width_ratios=[5, 4])
     axes["map"].set(xlabel="x", ylabel="y", xticks=[-2, 0, 2], yticks=[-2, 0, 2], xlim=(-MAP, MAP), ylim=(-MAP, MAP))
     (contours,) = axes["map"].plot([], [], color=theme.MUTED, linestyle="-", linewidth=0.7)
@@ -85,7 +85,7 @@ def race():
     paths, losses = {}, {}
     for name in LOOKS:
         (paths[name],) = axes["map"].plot([], [], **_look(name), ms=10, markevery=[-1])
-        (losses[name],) = axes["loss"].plot([], [], **_look(name), ms=7, markevery=[-1], linewidth=1.5)
+        (losses[name],) = axes["loss"].plot([], [], **_look(name) | {"marker": ""}, linewidth=1.5)
     _legend(figure, paths)
     (step_x,) = axes["step"].plot([], [], color=theme.INK, label="in x")
     (step_y,) = axes["step"].plot([], [], color=theme.INK, linestyle=":", label="in y")
@@ -102,7 +102,7 @@ def race():
             path, loss = path[:, *setting], loss[:, *setting]
             paths[name].set_data(*path[: time + 1].T)
             losses[name].set_data(steps[: time + 1], np.maximum(loss[: time + 1], 1e-9))
-            readouts[f"loss, {name}"] = loss[time] if np.abs(path[time]).max() < EDGE else "off the map"
+            readouts[f"loss, {name}"] = loss[time] if np.isfinite(loss[time]) else "off the map"
             if name == racer:
                 moved = np.abs(np.diff(path, axis=0))
                 step_x.set_data(steps[1:], np.maximum(moved[:, 0], 1e-9))
@@ -110,7 +110,9 @@ def race():
                 step = moved[time - 1] if time else np.zeros(2)
         for cut in cuts:
             cut.set_xdata([time, time])
-        return {**readouts, f"step in x, {racer}": step[0], f"step in y, {racer}": step[1]}
+        for name, length in zip("xy", step, strict=True):
+            readouts[f"step in {name}, {racer}"] = length if np.isfinite(length) else "off the map"
+        return readouts
 
     controls = {
         "surface": widgets.Dropdown(options=list(SURFACES), description="surface"),
@@ -306,6 +308,7 @@ def _run(surface, start):
         for step in range(1, RACE_STEPS + 1):
             optimizer.step(p, np.stack(surface(p[..., 0], p[..., 1])[1:], axis=-1))
             path[step] = np.clip(p, -EDGE, EDGE, out=p)
+        path[np.logical_or.accumulate(np.abs(path).max(axis=-1) >= EDGE)] = np.nan  # who leaves does not return
         runs[name] = path, surface(path[..., 0], path[..., 1])[0]
     return runs
 
