@@ -290,20 +290,19 @@ def regress(loss, boxes, targets, steps=200):
         If an array has another shape or holds NaN or an inverted box, the lengths differ, or `steps` is below 1.
     """
     steps = check_integer("steps", steps, at_least=1)
-    path = [_check_boxes("boxes", boxes)]
-    targets = torch.from_numpy(_check_boxes("targets", targets))
+    path, targets = [_check_boxes("boxes", boxes)], _check_boxes("targets", targets)
     check_same_length(boxes=path[0], targets=targets)
-    centre, size = torch.from_numpy(box_convert(path[0], "xyxy", "cxcywh")).split(2, dim=1)
+    goals = torch.from_numpy(targets)
+    centre, size = np.hsplit(box_convert(path[0], "xyxy", "cxcywh"), 2)
     for step in range(steps):
-        variables = centre.requires_grad_(), size.requires_grad_()
-        moving = torch.cat([centre - size / 2, centre + size / 2], dim=1)
-        slopes = torch.autograd.grad(loss(moving, targets, reduction="sum"), variables)
-        with torch.no_grad():
-            rate = 0.1 if step < 0.8 * steps else 0.01 if step < 0.9 * steps else 0.001
-            rate = rate * (2 - torch.from_numpy(_iou(moving.numpy().T, targets.numpy().T)))[:, None]
-            centre = centre - rate * slopes[0]
-            size = (size - rate * slopes[1]).clamp(min=1e-3)  # a step must not turn a box inside out
-            path.append(torch.cat([centre - size / 2, centre + size / 2], dim=1).numpy())
+        moving = torch.tensor(path[-1], requires_grad=True)
+        (slope,) = torch.autograd.grad(loss(moving, goals, reduction="sum"), moving)
+        low, high = np.hsplit(slope.numpy(), 2)  # by the corners centre - size / 2 and centre + size / 2
+        eta = 0.1 if step < 0.8 * steps else 0.01 if step < 0.9 * steps else 0.001
+        rate = eta * (2 - _iou(path[-1].T, targets.T))[:, None]
+        centre = centre - rate * (low + high)
+        size = np.maximum(size - rate * (high - low) / 2, 1e-3)  # a step must not turn a box inside out
+        path.append(np.hstack([centre - size / 2, centre + size / 2]))
     return np.stack(path)
 
 
