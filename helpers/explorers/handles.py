@@ -204,9 +204,8 @@ class Pointer:
         self._chosen = parts[(here + {"n": 1, "p": -1}.get(key, 0)) % len(parts)]
         handle, part = self._chosen
         if key in ARROWS:
-            step = (0.05 if "shift" in event.key else 0.01) * np.ptp(
-                [handle.axes.get_xlim(), handle.axes.get_ylim()], axis=1
-            )
+            limits = np.array([handle.axes.get_xlim(), handle.axes.get_ylim()])  # the second smaller on a turned axis
+            step = (0.05 if "shift" in event.key else 0.01) * (limits[:, 1] - limits[:, 0])
             self._explorer.assign(handle.name, handle.moved(self._value(), part, *(step * ARROWS[key])))
         elif key in ("delete", "backspace") and (rest := handle.removed(self._value(), part)) is not None:
             self._explorer.assign(handle.name, rest)

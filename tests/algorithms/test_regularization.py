@@ -151,7 +151,7 @@ def test_path_at_given_alphas_is_sorted():
 def test_lasso_path_of_the_lars_papers_data():
     """Efron et al. (2004), figure 1: bmi and s5 (ltg) enter first, then bp (map)."""
     X, y = diabetes()
-    _, coefs, _ = ours.lasso_path(X, y - y.mean(), **TIGHT)
+    _, coefs, _ = ours.lasso_path(X, y - y.mean())
     entered = [int(np.argmax(row != 0)) for row in np.abs(coefs) > 1e-9]
     names = np.array(datasets.diabetes().features)
     assert set(names[np.argsort(entered, kind="stable")[:2]]) == {"bmi", "s5"}

@@ -9,20 +9,6 @@ from helpers.explorers import boxes as explorers
 from .hand import drag, press_key
 
 
-@pytest.fixture
-def build():
-    made = []
-
-    def builder(name):
-        made.append(explorers.examples()[name]())
-        made[-1].canvas.draw()
-        return made[-1]
-
-    yield builder
-    for explorer in made:
-        explorer.close()
-
-
 def axes_of(explorer):
     return explorer.canvas.figure.axes
 

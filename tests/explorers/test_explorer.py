@@ -269,6 +269,13 @@ def test_everything_draggable_moves_by_keyboard_too():
     assert (shown(explorer) != before).any(), "a ring shows which part is chosen"
 
 
+def test_arrow_up_moves_up_on_a_turned_axis():
+    explorer = draggable(Points, "points")
+    explorer.axes.invert_yaxis()
+    press_key(explorer, "up")
+    assert explorer.values["points"][0][:2] == pytest.approx((2, 1.9))
+
+
 def test_line_moves_by_keyboard():
     explorer = draggable(Line, "x")
     press_key(explorer, "shift+right")

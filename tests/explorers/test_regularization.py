@@ -11,20 +11,6 @@ from helpers.explorers import regularization as explorers
 from .hand import drag, press_key
 
 
-@pytest.fixture
-def build():
-    made = []
-
-    def builder(name):
-        made.append(explorers.examples()[name]())
-        made[-1].canvas.draw()
-        return made[-1]
-
-    yield builder
-    for explorer in made:
-        explorer.close()
-
-
 def two_features(*names):
     patients = datasets.diabetes()
     X = patients.X[:, [patients.features.index(name) for name in names]]
