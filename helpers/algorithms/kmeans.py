@@ -49,7 +49,7 @@ def lloyd_step(X, centers):
     X1 = _with_ones(X)
     labels = _nearest(X1, centers)
     moved = _means(X1, labels, centers, _sums(X1, labels, len(centers)))
-    return labels, moved, float(((X - centers[labels]) ** 2).sum())
+    return labels, moved, _inertia(X, labels, centers)
 
 
 def kmeans_plusplus(X, n_clusters, random_state=None):
@@ -166,7 +166,8 @@ class KMeans:
     def _run(self, X, centers):
         """Repeat `lloyd_step`, with one saving: only the samples that change clusters change the sums."""
         X1, k, history = _with_ones(X), len(centers), []
-        squares, tol = (X**2).sum(), self.tol * X.var(axis=0).mean()
+        squares = np.vdot(X, X)  # without a copy; X is centered, so this over its size is the mean variance
+        tol = self.tol * squares / X.size
         before = labels = _nearest(X1, centers)
         sums = _sums(X1, labels, k)
         while True:
@@ -178,7 +179,7 @@ class KMeans:
             if not settled:
                 before, labels = labels, _nearest(X1, centers)
             if settled or ((centers - old) ** 2).sum() <= tol or len(history) == self.max_iter:
-                return float(((X - centers[labels]) ** 2).sum()), labels, centers, np.array(history)
+                return _inertia(X, labels, centers), labels, centers, np.array(history)
             moved = np.flatnonzero(labels != before)
             sums = sums + _sums(X1[moved], labels[moved], k) - _sums(X1[moved], before[moved], k)
 
@@ -320,6 +321,12 @@ def _nearest(X1, centers):
         with ThreadPoolExecutor() as pool:
             list(pool.map(label, cuts[:-1], cuts[1:]))
     return labels
+
+
+def _inertia(X, labels, centers):
+    away = centers[labels]
+    away -= X
+    return float(np.vdot(away, away))
 
 
 def _sums(X1, labels, k):
