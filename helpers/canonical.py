@@ -52,16 +52,14 @@ def canonical(notebook):
 
 
 def strip_widgets(notebook):
-    """Remove what only a running kernel can show, in place, wherever a picture stands beside it.
+    """Remove, in place, what only a running kernel can show: the picture or the text beside it stays.
 
-    Otherwise a reopened notebook says "Error displaying widget" instead of showing the picture.
+    Otherwise a reopened notebook says "Error displaying widget" instead of showing them.
     """
     notebook["metadata"].pop("widgets", None)
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
-            data = output.get("data", {})
-            if "image/png" in data or "text/html" in data:
-                data.pop(WIDGET_VIEW, None)
+            output.get("data", {}).pop(WIDGET_VIEW, None)
 
 
 def run(path):

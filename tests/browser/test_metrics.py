@@ -130,8 +130,7 @@ def test_saving_stores_pictures_instead_of_live_widgets(lab, page):
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     stored = json.loads((lab.folder / "notebooks/05_metrics_roc.ipynb").read_text(encoding="utf-8"))
     outputs = [output["data"] for cell in stored["cells"] for output in cell.get("outputs", []) if "data" in output]
-    pictures = [data for data in outputs if "image/png" in data]
-    assert len(pictures) == 3 and not any(WIDGET_VIEW in data for data in pictures)
+    assert sum("image/png" in data for data in outputs) == 3 and not any(WIDGET_VIEW in data for data in outputs)
     assert "widgets" not in stored["metadata"]
     assert page.locator(".viva-explorer canvas").count() > 0, "the page itself stays live"
 
