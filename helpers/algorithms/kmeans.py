@@ -306,7 +306,7 @@ def _with_ones(X):
 
 def _nearest(X1, centers):
     """Label each sample. |x - c|^2 = |x|^2 - 2 x c + |c|^2, and the first part is the same for every center."""
-    weights = np.c_[-2 * centers, (centers**2).sum(axis=1)].T
+    weights = np.vstack([-2 * centers.T, (centers**2).sum(axis=1)])
     labels, rows = np.empty(len(X1), dtype=np.intp), max(64, BLOCK // centers.size)
 
     def label(start, stop):
