@@ -46,9 +46,9 @@ def pixels(explorer):
 
 def cut_at(picture):
     """Where the threshold's black line crosses the histogram, as a share of the picture's width."""
-    band = picture[10 : picture.shape[0] // 5]
+    band = picture[picture.shape[0] // 10 : picture.shape[0] // 5]
     dark = (band.max(axis=2) < 60).mean(axis=0)
-    assert dark.max() > 0.8, "no line is drawn through the whole histogram"
+    assert dark.max() > 0.8, "no line is drawn through the histogram"
     return np.flatnonzero(dark > 0.8).mean() / picture.shape[1]
 
 
