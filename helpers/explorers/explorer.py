@@ -5,9 +5,10 @@ that moved ("blitting"). `Explorer` does that on ipympl's canvas and adds what e
 to drag, readouts as text, play and reset, errors that are shown and forgotten, a picture for readers without a kernel.
 """
 
+import struct
+import zlib
 from base64 import b64encode
 from html import escape
-from io import BytesIO
 from numbers import Integral, Real
 
 import ipywidgets as widgets
@@ -268,15 +269,27 @@ class _Canvas(Canvas):
         self.set_image_mode("full")
         pixels = np.asarray(self.get_renderer().buffer_rgba())
         self._last_buff = pixels.view(np.uint32).squeeze(2)  # read by ipympl until a browser has connected
-        buffer = BytesIO()
-        Image.fromarray(pixels).convert("RGB").save(
-            buffer, format="png", compress_level=1
-        )  # the wire is short, time is not
-        return buffer.getvalue()
+        return _png(np.asarray(Image.fromarray(pixels).convert("RGB")))  # ten times as fast as slicing
 
     def send_json(self, content):
         if content["type"] != "message":  # the pointer's coordinates, for the footer that is not shown
             super().send_json(content)
+
+
+def _png(pixels):
+    """Encode (height, width, 3) bytes as a PNG without row filters.
+
+    Pillow tries all filters on every row. For an explorer's frames that takes twice as long as the compression, and the
+    file comes out no smaller.
+    """
+    height, width, _ = pixels.shape
+    rows = np.zeros((height, 1 + 3 * width), dtype=np.uint8)  # each row starts with its filter: 0, none
+    rows[:, 1:] = pixels.reshape(height, -1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits of red, green and blue
+    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows, level=1)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
 
 
 def _limits(control):
