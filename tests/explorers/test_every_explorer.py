@@ -20,13 +20,20 @@ BUILDERS = {
 }
 
 
-@pytest.fixture(params=BUILDERS)
-def explorer(request):
+@pytest.fixture(scope="module", params=BUILDERS)
+def built(request):
     explorer = BUILDERS[request.param]()
     explorer.canvas.syncing_data_url = False  # as when a browser has connected
     explorer.canvas.draw()
-    yield explorer
+    yield explorer, dict(explorer.readouts)
     explorer.close()
+
+
+@pytest.fixture
+def explorer(built):
+    explorer, opening = built
+    assert explorer.reset() == opening
+    return explorer
 
 
 def is_well(explorer):
@@ -83,8 +90,7 @@ def test_no_button_drag_or_key_can_break_it(explorer):
             assert is_well(explorer)
 
 
-def test_blitting_leaves_no_ghosts_and_reset_returns(explorer):
-    opening = dict(explorer.readouts)
+def test_blitting_leaves_no_ghosts(explorer):
     rng = np.random.default_rng(2)
     for name, control in explorer._controls.items():
         for value in settings(control, rng)[:3]:
@@ -92,6 +98,10 @@ def test_blitting_leaves_no_ghosts_and_reset_returns(explorer):
     blitted = np.asarray(explorer.canvas.get_renderer().buffer_rgba()).copy()
     explorer.canvas.draw()
     assert (blitted == np.asarray(explorer.canvas.get_renderer().buffer_rgba())).all()
+
+
+def test_reset_returns_to_the_opening_readouts(built):
+    explorer, opening = built
     assert explorer.reset() == opening
 
 
