@@ -2,7 +2,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
-export OMP_NUM_THREADS ?= 1
 
 .PHONY: lab test bench notebooks format
 
@@ -14,6 +13,7 @@ export OMP_NUM_THREADS ?= 1
 lab: .venv/installed
 	$(BIN)/jupyter lab --config=jupyter_server_config.py
 
+test: export OMP_NUM_THREADS ?= 1 # two test processes at once; benchmarks keep all threads
 test: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check

@@ -10,14 +10,11 @@ Rousseeuw, "Silhouettes: a graphical aid", Journal of Computational and Applied 
 Redmon and Farhadi, "YOLO9000: better, faster, stronger", CVPR 2017.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 
 from .validation import check_array, check_choice, check_integer, check_number, check_same_length
 
-BLOCK = 2**18  # multiplications: so few that the block stays in the cache, and that BLAS starts no threads for it
+BLOCK = 2**17  # distances computed at a time: few enough to stay in the processor's cache
 
 
 def lloyd_step(X, centers):
@@ -307,19 +304,12 @@ def _with_ones(X):
 def _nearest(X1, centers):
     """Label each sample. |x - c|^2 = |x|^2 - 2 x c + |c|^2, and the first part is the same for every center."""
     weights = np.vstack([-2 * centers.T, (centers**2).sum(axis=1)])
-    labels, rows = np.empty(len(X1), dtype=np.intp), max(64, BLOCK // centers.size)
-
-    def label(start, stop):
-        for at in range(start, stop, rows):
-            block = slice(at, min(at + rows, stop))
-            (X1[block] @ weights).argmin(axis=1, out=labels[block])
-
-    if len(X1) < 20 * rows:
-        label(0, len(X1))
-    else:
-        cuts = np.linspace(0, len(X1), os.cpu_count() + 1).astype(int)
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(label, cuts[:-1], cuts[1:]))
+    labels, rows = np.empty(len(X1), dtype=np.intp), max(1, BLOCK // len(centers))
+    distance = np.empty((rows, len(centers)))
+    for start in range(0, len(X1), rows):
+        block = X1[start : start + rows]
+        part = np.matmul(block, weights, out=distance[: len(block)])
+        part.argmin(axis=1, out=labels[start : start + rows])
     return labels
 
 
