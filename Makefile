@@ -13,7 +13,8 @@ JOBS ?= 2
 lab: .venv/installed
 	$(BIN)/jupyter lab --config=jupyter_server_config.py
 
-test: export OMP_NUM_THREADS ?= 1 # two test processes at once; benchmarks keep all threads
+# two test processes share the cores; benchmarks keep all threads
+test: export OMP_NUM_THREADS ?= 1
 test: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
