@@ -41,6 +41,10 @@ def median_time(function, repeat=5):
 
 
 def ratio(ours, theirs, repeat=5):
-    """Return the time of `ours` over that of `theirs`, called in turns so that a busy machine slows down both."""
-    pairs = [(median_time(ours, 1), median_time(theirs, 1)) for _ in range(repeat)]
-    return statistics.median(a for a, _ in pairs) / statistics.median(b for _, b in pairs)
+    """Return the time of `ours` over that of `theirs`: the median of each, called several times in a row.
+
+    In turns would flatter one of them: threads that one leaves spinning slow the other down.
+    """
+    for warm_up in (ours, theirs):
+        warm_up()
+    return median_time(ours, repeat) / median_time(theirs, repeat)
