@@ -1,9 +1,15 @@
 """The real data of the notebooks: scikit-learn's bundled sets. Read once, kept, and never changed."""
 
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
+
+# importing scikit-learn takes longer than all else here: what needs no more than its files reads them without it
+_FILES = Path(find_spec("sklearn").origin).parent / "datasets"
 
 
 class Dataset(NamedTuple):
@@ -54,7 +60,9 @@ def diabetes():
 @cache
 def digits():
     """1,797 handwritten digits, 8 x 8 pixels of 0 to 16 as 64 columns, 10 classes (Alpaydin and Kaynak 1998)."""
-    return _table("digits")
+    table = np.loadtxt(_FILES / "data" / "digits.csv.gz", delimiter=",")
+    features = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
+    return Dataset(_read_only(table[:, :-1]), _read_only(table[:, -1].astype(int)), features, tuple("0123456789"))
 
 
 @cache
@@ -69,15 +77,13 @@ def photograph(name):
     -------
     (427, 640, 3) ndarray of uint8, read-only
     """
-    from sklearn.datasets import load_sample_image
-
     if name not in ("china.jpg", "flower.jpg"):
         raise ValueError(f"name must be 'china.jpg' or 'flower.jpg', got {name!r}")
-    return _read_only(load_sample_image(name))
+    return _read_only(Image.open(_FILES / "images" / name))
 
 
 def _table(name):
-    from sklearn import datasets  # takes longer to import than all else here, so only when asked for
+    from sklearn import datasets
 
     bunch = getattr(datasets, f"load_{name}")()
     classes = getattr(bunch, "target_names", ())

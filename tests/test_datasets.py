@@ -4,6 +4,7 @@ import socket
 
 import numpy as np
 import pytest
+import sklearn.datasets
 
 from helpers import datasets
 
@@ -36,11 +37,21 @@ def test_tables(name):
     assert getattr(datasets, name)() is data
 
 
+@pytest.mark.parametrize("name", SHAPES)
+def test_tables_are_those_of_scikit_learn(name):
+    ours, theirs = getattr(datasets, name)(), getattr(sklearn.datasets, f"load_{name}")()
+    assert np.array_equal(ours.X, theirs.data) and np.array_equal(ours.y, theirs.target)
+    assert ours.y.dtype == theirs.target.dtype
+    assert list(ours.features) == list(theirs.feature_names)
+    assert list(ours.classes) == list(map(str, theirs.get("target_names", ())))
+
+
 @pytest.mark.parametrize("name", ["china.jpg", "flower.jpg"])
 def test_photographs(name):
     photograph = datasets.photograph(name)
     assert photograph.shape == (427, 640, 3) and photograph.dtype == np.uint8
     assert datasets.photograph(name) is photograph
+    assert np.array_equal(photograph, sklearn.datasets.load_sample_image(name))
 
 
 def test_data_cannot_be_changed_by_accident():
