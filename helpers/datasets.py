@@ -1,4 +1,7 @@
-"""The real data of the notebooks: scikit-learn's bundled sets. Read once, kept, and never changed."""
+"""The real data of the notebooks: scikit-learn's bundled sets. Read once, kept, and never changed.
+
+The files are read without importing scikit-learn, which takes longer than everything else in most first cells.
+"""
 
 from functools import cache
 from importlib.util import find_spec
@@ -8,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-# importing scikit-learn takes longer than all else here: what needs no more than its files reads them without it
 _FILES = Path(find_spec("sklearn").origin).parent / "datasets"
 
 
@@ -36,33 +38,43 @@ class Dataset(NamedTuple):
 @cache
 def iris():
     """150 irises, 4 measures in cm, 3 species (Fisher 1936)."""
-    return _table("iris")
+    parts = ("sepal length", "sepal width", "petal length", "petal width")
+    return _classes("iris.csv", [f"{part} (cm)" for part in parts])
 
 
 @cache
 def wine():
     """178 wines, 13 chemical measures, 3 growers (Forina 1991)."""
-    return _table("wine")
+    measures = """alcohol malic_acid ash alcalinity_of_ash magnesium total_phenols flavanoids nonflavanoid_phenols
+    proanthocyanins color_intensity hue od280/od315_of_diluted_wines proline"""
+    return _classes("wine_data.csv", measures.split())
 
 
 @cache
 def breast_cancer():
     """569 tumours, 30 measures of their cell nuclei; class 0 malignant, 1 benign (Wolberg et al. 1995)."""
-    return _table("breast_cancer")
+    measures = ["radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave points"]
+    measures += ["symmetry", "fractal dimension"]
+    forms = "mean {}", "{} error", "worst {}"
+    return _classes("breast_cancer.csv", [form.format(measure) for form in forms for measure in measures])
 
 
 @cache
 def diabetes():
-    """442 patients, 10 scaled measures; the target is the disease's progression a year later (Efron et al. 2004)."""
-    return _table("diabetes")
+    """442 patients, 10 scaled measures; the target is the disease's progression a year later (Efron et al. 2004).
+
+    Each measure has mean 0 and sum of squares 1.
+    """
+    X, y = (np.loadtxt(_FILES / "data" / f"diabetes_{part}.csv.gz") for part in ("data_raw", "target"))
+    X = (X - X.mean(axis=0)) / X.std(axis=0) / np.sqrt(len(X))
+    return Dataset(_read_only(X), _read_only(y), tuple("age sex bmi bp s1 s2 s3 s4 s5 s6".split()), ())
 
 
 @cache
 def digits():
     """1,797 handwritten digits, 8 x 8 pixels of 0 to 16 as 64 columns, 10 classes (Alpaydin and Kaynak 1998)."""
     table = np.loadtxt(_FILES / "data" / "digits.csv.gz", delimiter=",")
-    features = tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8))
-    return Dataset(_read_only(table[:, :-1]), _read_only(table[:, -1].astype(int)), features, tuple("0123456789"))
+    return _dataset(table, [f"pixel_{row}_{column}" for row in range(8) for column in range(8)], "0123456789")
 
 
 @cache
@@ -82,14 +94,17 @@ def photograph(name):
     return _read_only(Image.open(_FILES / "images" / name))
 
 
-def _table(name):
-    from sklearn import datasets
+def _classes(file, features):
+    """Read a table whose first line holds its numbers of rows and columns and the names of its classes."""
+    with (_FILES / "data" / file).open() as lines:
+        _, _, *classes = next(lines).strip().split(",")
+        return _dataset(np.loadtxt(lines, delimiter=","), features, classes)
 
-    bunch = getattr(datasets, f"load_{name}")()
-    classes = getattr(bunch, "target_names", ())
-    return Dataset(
-        _read_only(bunch.data), _read_only(bunch.target), tuple(map(str, bunch.feature_names)), tuple(map(str, classes))
-    )
+
+def _dataset(table, features, classes):
+    """The last column holds the class numbers."""
+    X, y = _read_only(table[:, :-1]), _read_only(table[:, -1].astype(np.int64))
+    return Dataset(X, y, tuple(features), tuple(classes))
 
 
 def _read_only(array):

@@ -14,7 +14,7 @@ Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
 
 import numpy as np
 
-from .validation import check_array, check_choice, check_number
+from .validation import check_array, check_choice, check_integer, check_number
 
 
 class Optimizer:
@@ -58,14 +58,54 @@ class Optimizer:
             infinite, or the parameters differ in number or shape from those of the first step.
         """
         p_list, g_list = _checked(params, grads)
-        if self.t == 0:
-            self._shapes, self.state = [p.shape for p in p_list], [self._begin(p) for p in p_list]
-        if [p.shape for p in p_list] != self._shapes:
-            raise ValueError(f"params must keep the shapes of the first step, {self._shapes}")
-        self.t += 1
-        for p, g, state in zip(p_list, g_list, self.state, strict=True):
-            self._step(p, -g if self.maximize else g, state)
+        self._remember("params", p_list)
+        self._advance(p_list, g_list)
         return params
+
+    def path(self, gradient, start, steps):
+        """Walk on from one array of parameters and keep every stop.
+
+        Parameters
+        ----------
+        gradient : callable
+            Takes the parameters and returns the gradient of the loss there, of the same shape.
+        start : array_like of any shape
+        steps : int, at least 1
+
+        Returns
+        -------
+        (steps + 1, ...) ndarray
+            The parameters before the first step and after each one.
+
+        Raises
+        ------
+        ValueError
+            If `start` or a gradient is not numeric or holds NaN or infinity, a gradient has another shape than `start`,
+            `start` another than in an earlier step, or `steps` is below 1.
+        """
+        p = check_array("start", start).copy()
+        self._remember("start", [p])
+        path = [p.copy()]
+        for _ in range(check_integer("steps", steps, at_least=1)):
+            g = check_array("gradient", gradient(path[-1]))
+            if g.shape != p.shape:
+                raise ValueError(f"gradient must return the shape of start, {p.shape}, got {g.shape}")
+            self._advance([p], [g])
+            path.append(p.copy())
+        return np.stack(path)
+
+    def _remember(self, name, params):
+        """Begin the state before the first step; later, refuse what does not fit it."""
+        shapes = [p.shape for p in params]
+        if self.t == 0:
+            self._shapes, self.state = shapes, [self._begin(p) for p in params]
+        if shapes != self._shapes:
+            raise ValueError(f"{name} must keep the shapes of the first step, {self._shapes}, got {shapes}")
+
+    def _advance(self, params, grads):
+        self.t += 1
+        for p, g, state in zip(params, grads, self.state, strict=True):
+            self._step(p, -g if self.maximize else g, state)
 
     @property
     def state_bytes(self):

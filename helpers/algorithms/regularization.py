@@ -1,6 +1,6 @@
-"""Penalties on weights, the regressions they make, and what weight decay does inside an optimizer.
+"""Penalties on weights, and the regressions they make.
 
-Arguments, attributes and the scaling of the objectives follow scikit-learn; the optimizers follow PyTorch.
+Arguments, attributes and the scaling of the objectives follow scikit-learn.
 
 References
 ----------
@@ -9,14 +9,13 @@ Tibshirani, "Regression shrinkage and selection via the lasso", JRSS B 58 (1996)
 Zou and Hastie, "Regularization and variable selection via the elastic net", JRSS B 67 (2005).
 Friedman, Hastie and Tibshirani, "Regularization paths for generalized linear models via coordinate descent", Journal of
 Statistical Software 33 (2010).
-Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR 2019.
 """
 
 import warnings
 
 import numpy as np
 
-from .validation import check_array, check_choice, check_integer, check_number, check_same_length
+from .validation import check_array, check_integer, check_number, check_same_length
 
 # --- penalties -------------------------------------------------------------------------------------------------------
 
@@ -232,60 +231,6 @@ def lasso_path(X, y, *, eps=1e-3, n_alphas=100, alphas=None, max_iter=1000, tol=
     return alphas, np.stack(coefs, axis=1), np.array(gaps)
 
 
-# --- weight decay ----------------------------------------------------------------------------------------------------
-
-
-def descend(gradient, w, optimizer="sgd", *, lr, weight_decay=0.0, steps=100, betas=(0.9, 0.999), eps=1e-8):
-    """Walk downhill with weight decay, where each optimizer of PyTorch puts it.
-
-    "sgd" and "adam" add weight_decay * w to the gradient, as an L2 penalty would. "adamw" multiplies the weights by
-    1 - lr weight_decay instead and keeps the decay out of Adam's averages.
-
-    Parameters
-    ----------
-    gradient : callable
-        The loss's gradient at w, without the decay.
-    w : array_like of any shape
-        Where to start.
-    optimizer : {"sgd", "adam", "adamw"}
-    lr : float above 0
-    weight_decay : float, at least 0
-    steps : int, at least 1
-    betas : (float, float), each in [0, 1)
-        Adam's averages of the gradient and of its square.
-    eps : float above 0
-
-    Returns
-    -------
-    (steps + 1, ...) ndarray
-        The weights before the first step and after each one.
-
-    Raises
-    ------
-    ValueError
-        If `w` is empty or holds NaN, or a parameter is out of range.
-    """
-    w = check_array("w", w)
-    check_choice("optimizer", optimizer, ("sgd", "adam", "adamw"))
-    lr, eps = check_number("lr", lr, above=0), check_number("eps", eps, above=0)
-    weight_decay = check_number("weight_decay", weight_decay, at_least=0)
-    beta1, beta2 = (check_number("betas", beta, at_least=0, below=1) for beta in betas)
-    path, m, v = [w], 0.0, 0.0
-    for t in range(1, check_integer("steps", steps, at_least=1) + 1):
-        g = gradient(w)
-        if optimizer == "adamw":
-            w = w * (1 - lr * weight_decay)
-        else:
-            g = g + weight_decay * w
-        if optimizer == "sgd":
-            w = w - lr * g
-        else:
-            m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
-            w = w - lr * (m / (1 - beta1**t)) / (np.sqrt(v / (1 - beta2**t)) + eps)
-        path.append(w)
-    return np.stack(path)
-
-
 # --- what the above share --------------------------------------------------------------------------------------------
 
 
@@ -325,10 +270,11 @@ def _coordinate_descent(X, y, w, l1, l2, max_iter, tol):
             w[j] = _soft(column @ r / n + power[j] * old, l1) / (power[j] + l2)
             if w[j] != old:
                 r += (old - w[j]) * column
-        still = np.abs(w - before).max() <= max(tol * np.abs(w).max(), rounding)
-        gap = _duality_gap(X, y, w, r, l1, l2)
-        if still and (gap <= tol * (y @ y) / n or l1 == 0):  # without l1 the gap says nothing
-            return w, sweep, gap
+        if np.abs(w - before).max() <= max(tol * np.abs(w).max(), rounding):
+            gap = _duality_gap(X, y, w, r, l1, l2)
+            if gap <= tol * (y @ y) / n or l1 == 0:  # without l1 the gap says nothing
+                return w, sweep, gap
+    gap = _duality_gap(X, y, w, r, l1, l2)
     warnings.warn(f"coordinate descent has not converged in {max_iter} sweeps, duality gap {gap:.3g}", stacklevel=3)
     return w, sweep, gap
 

@@ -96,8 +96,8 @@ class Explorer(widgets.VBox):
         self.readouts = Readouts(update(**self.values))  # an error here is the author's, who wants to see it
 
         self.canvas = _Canvas(figure)
-        self._lay_out()
-        self._opening_picture = theme.png(figure)
+        self._opening_picture = theme.png(figure)  # this arranges the axes, once, as `_lay_out` does for other sizes
+        figure.set_layout_engine("none")
         self.canvas.header_visible = self.canvas.footer_visible = False
         self.canvas.mpl_disconnect(FigureManager(self.canvas, 0).key_press_handler_id)  # the keys belong to the handles
         self.canvas.mpl_connect("draw_event", self._on_draw)

@@ -300,14 +300,15 @@ def _run(surface, start):
         "AdamW": (AdamW(), {"lr": lr, "betas": (beta1, beta2)}),
     }
     settings = len(RACE_RATES), len(BETA1), len(BETA2), len(DECAY)
+
+    def slope(p):
+        x, y = np.moveaxis(np.clip(p, -EDGE, EDGE), -1, 0)
+        return np.stack(surface(x, y)[1:], axis=-1)
+
     runs = {}
     for name, (optimizer, options) in racers.items():
         vars(optimizer).update(options, weight_decay=decay)
-        path = np.empty((RACE_STEPS + 1, *settings, 2))
-        path[0] = p = np.broadcast_to(start, (*settings, 2)).copy()
-        for step in range(1, RACE_STEPS + 1):
-            optimizer.step(p, np.stack(surface(p[..., 0], p[..., 1])[1:], axis=-1))
-            path[step] = np.clip(p, -EDGE, EDGE, out=p)
+        path = optimizer.path(slope, np.broadcast_to(start, (*settings, 2)), RACE_STEPS)
         path[np.logical_or.accumulate(np.abs(path).max(axis=-1) >= EDGE)] = np.nan  # who leaves does not return
         runs[name] = path, surface(path[..., 0], path[..., 1])[0]
     return runs
@@ -346,7 +347,7 @@ def _train(make, rates, X, y, hidden, epochs, batch):
 
     losses, accuracies = [], []
     for epoch in range(epochs + 1):
-        parts = np.array_split(X, len(X) // batch)  # small products, which are not worth a thread of their own
+        parts = np.array_split(X, max(1, len(X) // 256))  # small products, which are not worth a thread of their own
         log_p = np.concatenate([forward(part)[1] for part in parts], axis=1)
         losses.append(-(log_p[:, :cut] * one_hot[:cut]).sum(axis=-1).mean(axis=-1))
         accuracies.append((log_p[:, cut:].argmax(axis=-1) == y[cut:]).mean(axis=-1))

@@ -8,14 +8,15 @@ import numpy as np
 
 from .. import datasets, theme
 from ..algorithms import regularization
+from ..algorithms.optimizers import SGD, Adam, AdamW
 from .explorer import Explorer, State
 from .handles import Line, Points
 
 PENALTIES = {"L1 (lasso)": 1.0, "L2 (ridge)": 0.0, "both, half and half": 0.5}  # and the share of L1
 OPTIMIZERS = {
-    "SGD": ("sgd", theme.BLUE, "-", "o"),
-    "Adam + L2": ("adam", theme.VERMILLION, "--", "s"),
-    "AdamW": ("adamw", theme.GREEN, "-.", "^"),
+    "SGD": (SGD, theme.BLUE, "-", "o"),
+    "Adam + L2": (Adam, theme.VERMILLION, "--", "s"),
+    "AdamW": (AdamW, theme.GREEN, "-.", "^"),
 }
 STEPS = 100
 
@@ -138,7 +139,7 @@ def paths(X, y, names):
     order = np.random.default_rng(0).permutation(len(y))
     train, test = order[: len(y) // 2], order[len(y) // 2 :]
     X = (X - X[train].mean(axis=0)) / X[train].std(axis=0)
-    logs = np.linspace(-1, 2, 151)
+    logs = np.linspace(-1, 2, 76)
     centre = y[train].mean()
     _, lasso, _ = regularization.lasso_path(X[train], y[train] - centre, alphas=10**logs, tol=1e-6, max_iter=10_000)
     lasso = lasso[:, ::-1]
@@ -185,7 +186,7 @@ def paths(X, y, names):
     def lowest(name):
         return lambda: {"log_lambda": float(logs[np.argmin(error[name])])}
 
-    controls = {"log_lambda": widgets.FloatSlider(0, min=-1, max=2, step=0.02, description="log10 of lambda")}
+    controls = {"log_lambda": widgets.FloatSlider(0, min=-1, max=2, step=0.04, description="log10 of lambda")}
     return Explorer(
         *("Paths of weights", figure, controls, [*cursors, *marks, error_marks], update),
         handles=[Line(panel, "log_lambda") for panel in panels.values()],
@@ -244,9 +245,7 @@ def decay(X, y, names):
     @lru_cache(maxsize=8)
     def trajectories(start, weight_decay, lr):
         return [
-            regularization.descend(
-                lambda w: curvature @ (w - best), start, kind, lr=lr, weight_decay=weight_decay, steps=STEPS
-            )
+            kind(lr, weight_decay=weight_decay).path(lambda w: curvature @ (w - best), start, STEPS)
             for kind, _, _, _ in OPTIMIZERS.values()
         ]
 

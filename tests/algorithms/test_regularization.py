@@ -1,4 +1,4 @@
-"""Ridge, lasso and elastic net against scikit-learn; weight decay against torch.optim."""
+"""Ridge, lasso and elastic net against scikit-learn."""
 
 import numpy as np
 import pytest
@@ -180,52 +180,6 @@ def test_too_few_sweeps_warn():
         ours.Lasso(1e-3, max_iter=1).fit(*diabetes())
 
 
-# --- weight decay ---------------------------------------------------------------------------------------------------
-
-TORCH = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-
-
-def quadratic(w):
-    return np.array([[3.0, 1.0], [1.0, 0.5]]) @ (w - np.array([1.0, -2.0]))
-
-
-@pytest.mark.parametrize("optimizer", TORCH)
-@pytest.mark.parametrize("weight_decay", [0.0, 0.1, 2.0])
-def test_descend_equals_torch(optimizer, weight_decay):
-    w = torch.tensor([2.0, 1.5], dtype=torch.float64, requires_grad=True)
-    stepper = TORCH[optimizer]([w], lr=0.05, weight_decay=weight_decay)
-    theirs = [w.detach().numpy().copy()]
-    for _ in range(200):
-        w.grad = torch.from_numpy(quadratic(w.detach().numpy()))
-        stepper.step()
-        theirs.append(w.detach().numpy().copy())
-    mine = ours.descend(quadratic, [2.0, 1.5], optimizer, lr=0.05, weight_decay=weight_decay, steps=200)
-    assert_allclose(mine, theirs, atol=1e-12)
-
-
-def test_the_three_optimizers_are_told_apart_by_their_trajectories():
-    def run(optimizer, gradient=quadratic, weight_decay=0.5, steps=4000):
-        return ours.descend(gradient, [2.0, 1.5], optimizer, lr=0.01, weight_decay=weight_decay, steps=steps)
-
-    def penalised(w):
-        return quadratic(w) + 0.5 * ours.l2_gradient(w)
-
-    assert_allclose(run("sgd"), run("sgd", penalised, 0), atol=1e-12)
-    assert_allclose(run("adam"), run("adam", penalised, 0), atol=1e-12)
-    assert np.abs(run("adamw") - run("adamw", penalised, 0)).max() > 0.1
-    minimum = np.linalg.solve(np.array([[3.5, 1.0], [1.0, 1.0]]), -quadratic(np.zeros(2)))
-    for optimizer, arrives in (("sgd", True), ("adam", True), ("adamw", False)):
-        assert (np.abs(run(optimizer)[-1] - minimum).max() < 1e-3) == arrives
-
-
-def test_without_a_loss_adam_takes_equal_steps_and_the_others_shrink():
-    w = [4.0, 0.4]
-    paths = {o: ours.descend(np.zeros_like, w, o, lr=0.01, weight_decay=0.1, steps=10)[-1] for o in TORCH}
-    assert_allclose(paths["sgd"], np.array(w) * (1 - 0.001) ** 10)
-    assert_allclose(paths["adamw"], paths["sgd"])
-    assert_allclose(paths["adam"], np.array(w) - 0.1, atol=1e-3)
-
-
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 X_GOOD, Y_GOOD = np.eye(3), np.arange(3.0)
@@ -278,13 +232,6 @@ def test_predict_wants_the_columns_of_fit(model):
         ("w", lambda: ours.l1_subgradient([np.inf])),
         ("w", lambda: ours.l2_penalty("w")),
         ("w", lambda: ours.l2_gradient([np.nan])),
-        ("w", lambda: ours.descend(quadratic, [np.nan], lr=1)),
-        ("optimizer", lambda: ours.descend(quadratic, [1, 1], "rmsprop", lr=1)),
-        ("lr", lambda: ours.descend(quadratic, [1, 1], lr=0)),
-        ("weight_decay", lambda: ours.descend(quadratic, [1, 1], lr=1, weight_decay=-1)),
-        ("steps", lambda: ours.descend(quadratic, [1, 1], lr=1, steps=0)),
-        ("betas", lambda: ours.descend(quadratic, [1, 1], "adam", lr=1, betas=(0.9, 1))),
-        ("eps", lambda: ours.descend(quadratic, [1, 1], "adam", lr=1, eps=0)),
     ],
 )
 def test_bad_parameters_are_refused_by_name(name, call):

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ...algorithms import regularization
+from ...algorithms.optimizers import AdamW
 from . import SMALL, WIDE, Exercise, arrays
 
 # --- soft-thresholding -----------------------------------------------------------------------------------------------
@@ -282,8 +283,8 @@ def shrunk_not_thresholded(X, y, w, alpha):
 
 
 def first_adamw_step(w, gradient, lr, weight_decay):
-    """Ours: the first step of a walk."""
-    return regularization.descend(lambda _: gradient, w, "adamw", lr=lr, weight_decay=weight_decay, steps=1)[1]
+    """Ours, on a copy, for a step changes its parameters in place."""
+    return AdamW(lr, weight_decay=weight_decay).step(w.copy(), gradient)
 
 
 def steps_of(values):
