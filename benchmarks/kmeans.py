@@ -1,10 +1,7 @@
-"""Topic 02: k-means against scikit-learn's, from the same start and for the same number of iterations."""
-
-import warnings
+"""Topic 02: k-means against scikit-learn's, from the same start until both have converged."""
 
 import numpy as np
 from sklearn.cluster import KMeans as Reference
-from sklearn.exceptions import ConvergenceWarning
 
 from helpers.algorithms.kmeans import KMeans
 
@@ -14,8 +11,6 @@ from .row import Row, ratio
 def rows():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(100_000, 16)) + 4 * rng.normal(size=(32, 16))[rng.integers(0, 32, 100_000)]
-    options = {"n_clusters": 32, "init": X[:32], "n_init": 1, "max_iter": 10, "tol": 0.0}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # both stop at the tenth iteration on purpose
-        value = ratio(lambda: KMeans(**options).fit(X), lambda: Reference(**options).fit(X))
+    options = {"n_clusters": 32, "init": X[:32], "n_init": 1}
+    value = ratio(lambda: KMeans(**options).fit(X), lambda: Reference(**options).fit(X), repeat=11)
     yield Row("k-means of 100,000 x 16, k = 32, time over scikit-learn's", value, 1.5)

@@ -10,10 +10,15 @@ Rousseeuw, "Silhouettes: a graphical aid", Journal of Computational and Applied 
 Redmon and Farhadi, "YOLO9000: better, faster, stronger", CVPR 2017.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from .validation import check_array, check_choice, check_integer, check_number, check_same_length
 
+BLAS, THREADS = ThreadpoolController(), os.cpu_count() or 1
 BLOCK = 2**17  # distances computed at a time: few enough to stay in the processor's cache
 
 
@@ -133,15 +138,16 @@ class KMeans:
             runs = 10 if self.init == "random" else 1
         else:
             runs = self.n_init
-        mean = X.mean(axis=0)  # around the mean, fewer digits cancel
-        centered = X - mean
+        mean, centered = X.mean(axis=0), _with_ones(X)
+        centered[:, :-1] -= mean  # around the mean, fewer digits cancel
         best = np.inf
-        for _ in range(runs):
-            found = self._run(centered, self._start(X, rng) - mean)
-            if found[0] < best:
-                best = found[0]
-                self.inertia_, self.labels_, centers, self.history_ = found
-                self.cluster_centers_, self.n_iter_ = centers + mean, len(self.history_)
+        with BLAS.limit(limits=1), ThreadPoolExecutor(THREADS) as pool:  # our threads instead of those of a product
+            for _ in range(runs):
+                found = self._run(centered, self._start(X, rng) - mean, pool)
+                if found[0] < best:
+                    best = found[0]
+                    self.inertia_, self.labels_, centers, self.history_ = found
+                    self.cluster_centers_, self.n_iter_ = centers + mean, len(self.history_)
         return self
 
     def predict(self, X):
@@ -160,12 +166,12 @@ class KMeans:
             return X[rng.choice(len(X), self.n_clusters, replace=False)]
         return kmeans_plusplus(X, self.n_clusters, rng)[0]
 
-    def _run(self, X, centers):
+    def _run(self, X1, centers, pool):
         """Repeat `lloyd_step`, with one saving: only the samples that change clusters change the sums."""
-        X1, k, history = _with_ones(X), len(centers), []
-        squares = np.vdot(X, X)  # without a copy; X is centered, so this over its size is the mean variance
+        X, k, history = X1[:, :-1], len(centers), []
+        squares = np.einsum("ij,ij", X, X)  # X is centered, so this over its size is the mean variance
         tol = self.tol * squares / X.size
-        before = labels = _nearest(X1, centers)
+        before = labels = _nearest(X1, centers, pool)
         sums = _sums(X1, labels, k)
         while True:
             # sum |x - c|^2 = sum |x|^2 + sum over clusters of (count |c|^2 - 2 c sum)
@@ -174,11 +180,12 @@ class KMeans:
             old, centers = centers, _means(X1, labels, centers, sums)
             settled = len(history) > 1 and np.array_equal(labels, before)  # the centers were these means already
             if not settled:
-                before, labels = labels, _nearest(X1, centers)
+                before, labels = labels, _nearest(X1, centers, pool)
             if settled or ((centers - old) ** 2).sum() <= tol or len(history) == self.max_iter:
                 return _inertia(X, labels, centers), labels, centers, np.array(history)
             moved = np.flatnonzero(labels != before)
-            sums = sums + _sums(X1[moved], labels[moved], k) - _sums(X1[moved], before[moved], k)
+            movers = X1.take(moved, axis=0)
+            sums = sums + _sums(movers, labels[moved], k) - _sums(movers, before[moved], k)
 
 
 def silhouette_score(X, labels):
@@ -298,25 +305,39 @@ def _iou(wh, anchors):
 
 def _with_ones(X):
     """X with a last column of ones: in a product it adds a constant, and its sum is a count."""
-    return np.c_[X, np.ones(len(X))]
+    X1 = np.empty((len(X), X.shape[1] + 1))
+    X1[:, :-1], X1[:, -1] = X, 1
+    return X1
 
 
-def _nearest(X1, centers):
-    """Label each sample. |x - c|^2 = |x|^2 - 2 x c + |c|^2, and the first part is the same for every center."""
+def _nearest(X1, centers, pool=None):
+    """Label each sample, in several threads if there is a pool of them.
+
+    |x - c|^2 = |x|^2 - 2 x c + |c|^2, and the first part is the same for every center.
+    """
     weights = np.vstack([-2 * centers.T, (centers**2).sum(axis=1)])
     labels, rows = np.empty(len(X1), dtype=np.intp), max(1, BLOCK // len(centers))
-    distance = np.empty((rows, len(centers)))
-    for start in range(0, len(X1), rows):
-        block = X1[start : start + rows]
-        part = np.matmul(block, weights, out=distance[: len(block)])
-        part.argmin(axis=1, out=labels[start : start + rows])
+
+    def label(X1, labels):
+        distance = np.empty((rows, len(centers)))
+        for start in range(0, len(X1), rows):
+            block = X1[start : start + rows]
+            part = np.matmul(block, weights, out=distance[: len(block)])
+            part.argmin(axis=1, out=labels[start : start + rows])
+
+    parts = min(THREADS, max(1, len(X1) // rows)) if pool else 1
+    (mine, *others) = zip(np.array_split(X1, parts), np.array_split(labels, parts), strict=True)
+    waiting = [pool.submit(label, *part) for part in others]
+    label(*mine)
+    for other in waiting:
+        other.result()
     return labels
 
 
 def _inertia(X, labels, centers):
-    away = centers[labels]
-    away -= X
-    return float(np.vdot(away, away))
+    rows = max(1, BLOCK // X.shape[1])
+    parts = (slice(start, start + rows) for start in range(0, len(X), rows))
+    return float(sum(np.square(X[part] - centers[labels[part]]).sum() for part in parts))
 
 
 def _sums(X1, labels, k):
