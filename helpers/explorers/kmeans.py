@@ -85,7 +85,7 @@ def step_through(X, labels=("x", "y")):
             "step": step,
             "inertia": inertia[step],
             "best of 20 starts": lowest[k],
-            "above the best (%)": 100 * (inertia[step] / lowest[k] - 1),
+            "above the best (%)": round(100 * (inertia[step] / lowest[k] - 1), 9),  # the last digits are the machine's
             "samples that changed cluster": int((label[:, step] != label[:, step - 1]).sum()) if step else len(X),
             "smallest cluster": int(counts.min()),
             "settled": "yes" if np.array_equal(run[step], run[min(step + 1, STEPS)]) else "no",
