@@ -20,7 +20,7 @@ LOSSES = {
 TARGET = 10.0, 10.0, 1.0, 1.0  # of the race: centre and size
 SPACING = 0.5  # of the starts of the race
 SHAPES = {"square": 1.0, "wide, 4 : 1": 4.0, "tall, 1 : 4": 0.25}  # of the box that starts: width over height
-STEPS = 120
+STEPS = 160
 
 
 def overlap(box1, box2):
