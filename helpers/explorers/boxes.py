@@ -182,9 +182,7 @@ def suppression(image, candidates, scores, objects):
     figure = theme.figure(height=420)
     axes = figure.subplots()
     height, width, _ = np.shape(image)
-    plain = (
-        np.asarray(image)[::2, ::2] // 32 * 20 + 10
-    )  # darker, so that lines stand out; coarse, so that it is sent quickly
+    plain = np.asarray(image)[::2, ::2] // 32 * 20 + 10  # dark, so that lines stand out; coarse, to be sent quickly
     axes.imshow(plain, interpolation="nearest", extent=(0, width, height, 0))
     axes.set_axis_off()
     for n, ((x1, y1, x2, y2), score) in enumerate(zip(candidates, scores, strict=True)):
@@ -196,7 +194,7 @@ def suppression(image, candidates, scores, objects):
         label = axes.annotate(f"{score:.2f}", corner, inside, textcoords="offset points", ha=ha, va=va)
         label.set(fontsize=9, color="black", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})
     (dropped_lines,) = axes.plot([], [], color="white", linestyle=":", linewidth=1.5)
-    (kept_lines,) = axes.plot([], [], color=theme.YELLOW, linestyle="-", linewidth=4)
+    (kept_lines,) = axes.plot([], [], color=theme.YELLOW, linestyle="-", linewidth=2.5)
 
     def update(method, iou_threshold, sigma, score_threshold):
         if method == "NMS":
