@@ -352,7 +352,18 @@ class LinearSVMPrimal:
 # --- more than two classes -------------------------------------------------------------------------------------------
 
 
-class OneVsRest:
+class _ByColumns:
+    """Many two-class models, whose decision values come as one column a class; the largest wins."""
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+
+    def predict(self, X):
+        """The class of each sample, (n,)."""
+        return self.classes_[self.decision_function(X).argmax(axis=1)]
+
+
+class OneVsRest(_ByColumns):
     """k classes by k two-class models, each one class against all others; the largest decision value wins.
 
     Parameters
@@ -366,9 +377,6 @@ class OneVsRest:
     estimators_ : list of k fitted estimators
     """
 
-    def __init__(self, estimator):
-        self.estimator = estimator
-
     def fit(self, X, y):
         """Learn from X, (n, d), and y, (n,), two classes or more. Returns self."""
         X, self.classes_, which = _samples(X, y)
@@ -379,12 +387,8 @@ class OneVsRest:
         """Decision values, (n, k): one column a class."""
         return np.column_stack([estimator.decision_function(X) for estimator in self.estimators_])
 
-    def predict(self, X):
-        """The class of each sample, (n,)."""
-        return self.classes_[self.decision_function(X).argmax(axis=1)]
 
-
-class OneVsOne:
+class OneVsOne(_ByColumns):
     """k classes by k (k - 1) / 2 two-class models, one a pair; most votes win.
 
     Among equal votes the larger sum of decision values wins. It is squeezed into less than a third, as in
@@ -402,9 +406,6 @@ class OneVsOne:
         Positions in `classes_`, the negative class of the model first.
     estimators_ : list of fitted estimators, one a pair
     """
-
-    def __init__(self, estimator):
-        self.estimator = estimator
 
     def fit(self, X, y):
         """Learn from X, (n, d), and y, (n,), two classes or more. Returns self."""
@@ -427,10 +428,6 @@ class OneVsOne:
             sums[:, positive] += value
             sums[:, negative] -= value
         return votes + sums / (3 * (np.abs(sums) + 1))
-
-    def predict(self, X):
-        """The class of each sample, (n,)."""
-        return self.classes_[self.decision_function(X).argmax(axis=1)]
 
 
 # --- what the above share --------------------------------------------------------------------------------------------
