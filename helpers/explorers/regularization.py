@@ -18,7 +18,7 @@ OPTIMIZERS = {
     "Adam + L2": (Adam, theme.VERMILLION, "--", "s"),
     "AdamW": (AdamW, theme.GREEN, "-.", "^"),
 }
-STEPS = 100
+STEPS = 70
 
 
 def diamond_and_circle(X, y, names):
@@ -267,7 +267,7 @@ def decay(X, y, names):
         "step": widgets.IntSlider(STEPS, min=0, max=STEPS, description="step"),
         "weight_decay": widgets.FloatSlider(0.5, min=0, max=3, step=0.05, description="weight_decay"),
         "lr": widgets.FloatSlider(
-            0.08, min=0.005, max=0.2, step=0.005, description="learning rate", readout_format=".3f"
+            0.1, min=0.005, max=0.2, step=0.005, description="learning rate", readout_format=".3f"
         ),
         "start": State(((1.15, 0.6),)),
     }
