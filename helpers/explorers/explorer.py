@@ -96,8 +96,8 @@ class Explorer(widgets.VBox):
         self.readouts = Readouts(update(**self.values))  # an error here is the author's, who wants to see it
 
         self.canvas = _Canvas(figure)
-        self._lay_out()
-        self._opening_picture = theme.png(figure)
+        self._opening_picture = theme.png(figure)  # this arranges the axes, once, as `_lay_out` does for other sizes
+        figure.set_layout_engine("none")
         self.canvas.header_visible = self.canvas.footer_visible = False
         self.canvas.mpl_disconnect(FigureManager(self.canvas, 0).key_press_handler_id)  # the keys belong to the handles
         self.canvas.mpl_connect("draw_event", self._on_draw)
@@ -206,7 +206,7 @@ class Explorer(widgets.VBox):
     def _lay_out(self):
         """Arrange the axes once for this size: constrained layout drifts a little each time it is run."""
         self.canvas.figure.set_layout_engine("constrained")
-        self.canvas.figure.get_layout_engine().execute(self.canvas.figure)
+        self.canvas.figure.draw_without_rendering()
         self.canvas.figure.set_layout_engine("none")
         self._background = None  # that of the old size; the draw that follows a resize makes a new one
 
