@@ -5,10 +5,9 @@ JOBS ?= 2
 
 .PHONY: lab test bench notebooks format
 
-# without compiling all of PyTorch beforehand, the install takes half the time; imports compile what they need
 .venv/installed: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
 lab: .venv/installed
