@@ -96,7 +96,7 @@ def photograph(name):
 
 def _classes(file, features):
     """Read a table whose first line holds its numbers of rows and columns and the names of its classes."""
-    with (_FILES / "data" / file).open() as lines:
+    with (_FILES / "data" / file).open(encoding="utf-8") as lines:
         _, _, *classes = next(lines).strip().split(",")
         return _dataset(np.loadtxt(lines, delimiter=","), features, classes)
 
