@@ -1,17 +1,27 @@
 """Figures are readable: contrast, colours apart for colour-blind eyes, nothing registered globally."""
 
+import importlib
+
 import matplotlib.colors as colors
 import numpy as np
 import pytest
+from matplotlib import rcParams
 from matplotlib._pylab_helpers import Gcf
 
 from helpers import theme
 
 
-@pytest.fixture(autouse=True)
-def light_afterwards():
-    yield
-    theme.use("light")
+@pytest.fixture
+def use(monkeypatch):
+    """Load the theme as a kernel does that was started with this VIVA_THEME."""
+
+    def choose(mode):
+        monkeypatch.setenv("VIVA_THEME", mode)
+        importlib.reload(theme)
+
+    yield choose
+    monkeypatch.undo()
+    importlib.reload(theme)
 
 
 def luminance(colour):
@@ -27,8 +37,8 @@ def contrast(a, b):
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
-def test_text_and_lines_stand_out_from_the_paper(mode):
-    theme.use(mode)
+def test_text_and_lines_stand_out_from_the_paper(use, mode):
+    use(mode)
     assert contrast(theme.INK, theme.PAPER) > 7
     assert contrast(theme.MUTED, theme.PAPER) > 3
     for colour in (theme.BLUE, theme.VERMILLION, theme.GREEN):
@@ -36,7 +46,8 @@ def test_text_and_lines_stand_out_from_the_paper(mode):
 
 
 def test_lines_differ_in_style_as_well_as_colour():
-    styles = theme.rcParams["axes.prop_cycle"].by_key()["linestyle"]
+    with theme.style():
+        styles = rcParams["axes.prop_cycle"].by_key()["linestyle"]
     assert len({str(style) for style in styles}) == len(styles) >= 6
 
 
@@ -46,8 +57,15 @@ def test_figures_are_not_kept_by_pyplot():
     assert not Gcf.figs
 
 
-def test_a_figure_has_the_size_asked_for_and_the_paper_s_colour():
-    theme.use("dark")
+def test_the_users_own_settings_stay_and_do_not_shine_through(monkeypatch):
+    monkeypatch.setitem(rcParams, "font.size", 31)
+    with theme.style():
+        assert rcParams["font.size"] == 12
+    assert rcParams["font.size"] == 31
+
+
+def test_a_figure_has_the_size_asked_for_and_the_papers_colour(use):
+    use("dark")
     figure = theme.figure(500, 300)
     assert tuple(figure.bbox.size) == (500, 300)
     assert figure.get_facecolor()[:3] == colors.to_rgb(theme.PAPER)
@@ -57,6 +75,6 @@ def test_show_describes_the_picture():
     assert theme.show(theme.figure(50, 50), "a square").alt == "a square"
 
 
-def test_unknown_mode_is_refused():
-    with pytest.raises(ValueError, match="mode must be 'light' or 'dark', got 'sepia'"):
-        theme.use("sepia")
+def test_unknown_paper_is_refused(use):
+    with pytest.raises(ValueError, match="VIVA_THEME must be light or dark, got 'sepia'"):
+        use("sepia")

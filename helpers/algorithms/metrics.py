@@ -284,3 +284,8 @@ def _counts_by_threshold(y_true, y_score, sample_weight):
     last = np.r_[np.flatnonzero(np.diff(score)), len(score) - 1]  # equal scores cross the threshold together
     fps, tps = (np.r_[0.0, np.cumsum(weight * side)[last]] for side in (~positive, positive))
     return fps, tps, np.r_[np.inf, score[last]]
+
+
+def fbeta_from_counts(tp, fp, fn, beta):
+    whole = (1 + beta**2) * tp + beta**2 * fn + fp
+    return (1 + beta**2) * tp / whole if whole else 0.0

@@ -1,36 +1,29 @@
 """The engine under every explorer: a figure is drawn once, and controls move a few live artists over it.
 
 Redrawing a matplotlib figure takes several times as long as putting its background back and drawing only the artists
-that moved ("blitting"). `Explorer` does that on ipympl's canvas and adds what every explorer needs: controls, handles
-to drag, readouts as text, play and reset, errors that are shown and forgotten, a picture for readers without a kernel.
+that moved ("blitting"). `Explorer` does that and adds what every explorer needs: controls, handles to drag, readouts as
+text, play and reset, errors that are shown and forgotten, a picture for readers without a kernel.
 """
 
-import struct
-import zlib
+import asyncio
 from base64 import b64encode
+from dataclasses import replace
 from html import escape
+from io import BytesIO
 from numbers import Integral, Real
 
 import ipywidgets as widgets
-import numpy as np
-from ipympl.backend_nbagg import Canvas, FigureManager
 from IPython import get_ipython
-from PIL import Image
-from traitlets import Any, HasTraits, TraitError
+from matplotlib.transforms import Bbox
+from traitlets import HasTraits
 
 from .. import theme
+from .canvas import Canvas
+from .controls import Button, Control
 from .handles import Pointer
 
-SLIDERS = widgets.IntSlider, widgets.FloatSlider, widgets.FloatLogSlider
-
-
-class State(HasTraits):
-    """A control without a widget, for values that only handles set. Use tuples: they are compared by value."""
-
-    value = Any()
-
-    def __init__(self, value):
-        super().__init__(value=value)
+FILM = 10.0  # seconds that a process plays, if its steps are then neither too short nor too long to follow
+SHORTEST, LONGEST = 0.05, 0.6
 
 
 class Readouts(dict):
@@ -40,211 +33,299 @@ class Readouts(dict):
         return "\n".join(f"{name}: {_text(value)}" for name, value in self.items())
 
     def to_html(self):
-        """Return a table that screen readers read when it changes."""
+        """Return the rows of a table."""
         rows = (f"<tr><th scope='row'>{escape(k)}</th><td>{escape(_text(v))}</td></tr>" for k, v in self.items())
-        return f"{_TABLE_STYLE}<table class='viva-readouts' aria-live='polite'>{''.join(rows)}</table>"
+        return f"<tbody>{''.join(rows)}</tbody>"
 
 
-_TABLE_STYLE = """<style>
-.viva-readouts { border-collapse: collapse; line-height: 1.5; font-size: 14px }
-.viva-readouts th { text-align: left; font-weight: normal; padding: 0 12px 0 0 }
-.viva-readouts td { text-align: right; font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap }
-</style>"""
+class Explorer:
+    """A picture with controls and readouts. Each explorer is a subclass that reads from top to bottom like its picture.
 
+    A subclass declares its controls (see `controls`), then writes
 
-class Explorer(widgets.VBox):
-    """A figure, its controls and its readouts in one widget.
+    ``draw(figure)``
+        Axes and artists, once. `live` marks what moves, `hand` what can be grabbed.
+    ``solve(**values)``
+        From the values of all controls to numbers, without side effects.
+    ``show(solution)``
+        Moves the live artists.
+    ``readouts(solution)``
+        The dict of what stands beside the picture, units in the names.
+
+    and, if it needs them, methods marked `button` and ``highest(values)``. Its ``__init__`` checks its arguments,
+    computes what is needed once, and calls ``super().__init__``.
 
     Parameters
     ----------
-    title : str
-        Names the explorer where no picture can be shown.
-    figure : matplotlib.figure.Figure
-        Made by `theme.figure`, with all its artists.
-    controls : dict of str -> widget or State
-        Everything that `update` depends on. Widgets stand above the picture in this order.
-    live : list of Artist
-        The artists that `update` changes. All others are drawn once.
-    update : callable
-        ``update(**values)`` gets the value of every control, sets the live artists and returns the readouts, a dict.
-    handles : list of Handle, optional
-        What the mouse and the arrow keys move on the picture.
-    actions : dict of str -> callable, optional
-        Buttons. Each callable returns the values to set, as a dict.
-    play : str, optional
-        The integer slider that plays like a film and can be stepped.
+    **known : dict
+        What only the data know of a control, for example ``k={"high": len(X)}``.
 
     Attributes
     ----------
-    values : dict
-        The value of every control.
-    readouts : Readouts
-        What the latest valid update returned.
+    title : str
+        Names the explorer where no picture can be shown.
+    size : (int, int)
+        Width and height of the picture in pixels; in a page it grows with the room.
+    plays : str, optional
+        The slider that plays like a film and can be stepped.
+    photograph : bool
+        Whether the picture holds photographs: in motion they are sent as JPEG, at rest without loss.
+    controls : dict of str -> widget
+        Each with its ``value``.
+    opening : dict
+        The value of every control after construction.
     error : str
         What the explorer complains of; empty when all is well.
-    canvas : ipympl Canvas
     """
 
-    def __init__(self, title, figure, controls, live, update, *, handles=(), actions=None, play=None):
-        self._title, self._controls, self._update, self._actions = title, controls, update, dict(actions or {})
-        self._live = sorted(live, key=lambda artist: artist.get_zorder())
-        for artist in self._live:
+    title = ""
+    size = 660, 400
+    plays = None
+    photograph = False
+
+    def __init__(self, **known):
+        self.declared = {}
+        for name, control in _declared(type(self), Control).items():
+            self.declared[name] = replace(control, **known.get(name, {}))
+            self.declared[name].name = name
+        self.controls = {name: control.widget() for name, control in self.declared.items()}
+        self.opening = self.values
+        self.handles, self._live = [], []
+        self.error, self._timer = "", None
+        self._quiet = False  # while several controls are set, there is one update, at the end
+
+        self.figure = theme.figure(*self.size)
+        with theme.style():
+            self.draw(self.figure)
+            self.pointer = Pointer(self, self.handles)
+        self._follow()  # an error here is the author's, who wants to see it
+        self._arrange()
+        self._picture = self._photograph()
+
+        live = [*sorted(self._live, key=lambda artist: artist.get_zorder()), *self.pointer.artists]
+        for artist in live:
             artist.set_animated(True)
-        self._opening = self.values
-        self._background = None
-        self._held = False  # while several controls are set, there is one update, at the end
-        self.readouts = Readouts(update(**self.values))  # an error here is the author's, who wants to see it
-
-        self.canvas = _Canvas(figure)
-        self._opening_picture = theme.png(figure)  # this arranges the axes, once, as `_lay_out` does for other sizes
-        figure.set_layout_engine("none")
-        self.canvas.header_visible = self.canvas.footer_visible = False
-        self.canvas.mpl_disconnect(FigureManager(self.canvas, 0).key_press_handler_id)  # the keys belong to the handles
-        self.canvas.mpl_connect("draw_event", self._on_draw)
-        self.canvas.mpl_connect("resize_event", lambda _: self._lay_out())
-        self._pointer = Pointer(self, handles)
-        for control in self._controls.values():
-            control.observe(lambda _: self._held or self.attempt(self._refresh), "value")
-
-        self._table = widgets.HTML(self.readouts.to_html(), layout={"min_width": "200px", "margin": "8px"})
-        self._message = widgets.HTML()
-        self._say("")
-        super().__init__([*self._rows(play), self._message])
-        self.add_class("viva-explorer")
+        self.canvas = Canvas(
+            *(self.figure, live, lambda key: self.attempt(lambda: self.pointer.key(key))),
+            photograph=self.photograph,
+            name=f"{self.title}. {_HOW if self.handles else ''}",
+            draggable=bool(self.handles),
+        )
+        self.canvas.observe(lambda change: self.attempt(lambda: self.pointer.gesture(**change.new)), "gesture")
+        self.canvas.show(self._said.to_html())
+        for control in self.controls.values():
+            control.observe(lambda _: self._quiet or self.attempt(self.refresh), "value")
+        self.widget = self._box()
         _replace_earlier_run(self)
+
+    # --- what a subclass writes --------------------------------------------------------------------------------------
+
+    def draw(self, figure):
+        raise NotImplementedError
+
+    def solve(self, **values):
+        raise NotImplementedError
+
+    def show(self, solution):
+        raise NotImplementedError
+
+    def readouts(self, solution):
+        raise NotImplementedError
+
+    def highest(self, values):
+        """Return {slider: its highest value} for sliders whose end depends on other controls."""
+        return {}
+
+    def buttons(self):
+        """Return {label: a callable that returns the values to set}; by default the methods marked `button`."""
+        return {held.label: getattr(self, name) for name, held in _declared(type(self), Button).items()}
+
+    # --- what `draw` uses --------------------------------------------------------------------------------------------
+
+    def live(self, artists):
+        """Mark an artist, or a list or dict of them, as moving; return what was given."""
+        self._live += artists.values() if isinstance(artists, dict) else artists if isinstance(artists, list) else [artists]
+        return artists
+
+    def hand(self, *handles):
+        """Let the hand grab these handles; where several lie within reach, the first one."""
+        self.handles += handles
+
+    # --- by code -----------------------------------------------------------------------------------------------------
 
     @property
     def values(self):
-        return {name: control.value for name, control in self._controls.items()}
+        """The value of every control."""
+        return {name: control.value for name, control in self.controls.items()}
 
-    def set(self, **values):
-        """Set controls from code, as a hand would, and return the readouts.
+    def at(self, **values):
+        """Return what the readouts would be with these values. Nothing moves.
 
         Raises
         ------
         ValueError
-            If a control does not exist or does not allow the value. Nothing is changed then.
+            If a control does not exist or does not allow the value.
         """
-        before = self.values
-        self._held = True
-        try:
-            for name, value in values.items():
-                self._set_one(name, value)
-        except ValueError:
-            for name, value in before.items():
-                self._controls[name].value = value
-            raise
-        finally:
-            self._held = False
-        self._refresh()
-        return self.readouts
+        return Readouts(self.readouts(self.solve(**self._checked(values))))
+
+    def set(self, **values):
+        """Set controls as a hand would, and return the readouts.
+
+        Raises
+        ------
+        ValueError
+            As `at`. Nothing is changed then.
+        """
+        values = self._checked(values)
+        self._quiet = True
+        self._set_ends(values)
+        for name, value in values.items():
+            self.controls[name].value = value
+        self._quiet = False
+        self.refresh()
+        return self._said
+
+    def at_press(self, label):
+        """Return what the readouts would be after the button `label`. Nothing moves."""
+        return self.at(**self._action(label)())
 
     def press(self, label):
-        """Do what the button named `label` does, and return the readouts."""
-        if label not in self._actions:
-            raise ValueError(f"label must be one of {', '.join(self._actions)}, got {label!r}")
-        return self.set(**self._actions[label]())
+        """Do what the button `label` does, and return the readouts."""
+        return self.set(**self._action(label)())
 
     def reset(self):
         """Return every control to its opening value, and return the readouts."""
-        return self.press("Reset")
+        return self.set(**self.opening)
 
     def assign(self, name, value):
-        """Set one control as a hand does that drags: a slider stops at its ends."""
-        control = self._controls[name]
-        if isinstance(control, SLIDERS):
-            low, high = _limits(control)
-            value = _on_grid(control, min(max(value, low), high))
-        control.value = value
-
-    def blit(self):
-        """Put the background back and draw the live artists over it."""
-        if self._background is not None:  # else nobody has seen the picture yet
-            self.canvas.restore_region(self._background)
-            self._draw_live()
-            self.canvas.blit()
+        """Set one control as a hand does that drags: it stops at the nearest value that is allowed."""
+        self.controls[name].value = self.declared[name].nearest(value)
 
     def attempt(self, action):
         """Call `action` for a hand that clicks, drags or types: an error is shown, in one line, and not raised."""
         try:
             action()
         except Exception as error:
-            self._say(f"{type(error).__name__}: {error}")
+            self._complain(error)
+
+    def refresh(self):
+        """Solve, move the picture, send it, and grey out the controls that have no effect."""
+        try:
+            self._follow()
+        except Exception as error:
+            self._complain(error)
+            raise
+        self.error = ""
+        self.canvas.show(self._said.to_html())
 
     def close(self):
         """Release the figure, the canvas and all widgets. The explorer cannot be used again."""
-        if self.comm is None:  # closed before, or never finished
+        self._stop()
+        for widget in _family(self.widget):
+            widget.close()
+        self.figure.clear()
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _follow(self):
+        self._quiet = True  # a slider that is cut short moves its value; this very update holds it
+        self._set_ends(self.values)
+        self._quiet = False
+        values = self.values
+        solution = self.solve(**values)
+        self.show(solution)
+        self.pointer.place_ring()
+        self._said = Readouts(self.readouts(solution))
+        for name, control in self.declared.items():
+            if control.when:
+                self.controls[name].disabled = not control.when(values)
+
+    def _set_ends(self, values):
+        for name, end in self.highest(values).items():
+            self.controls[name].max = end
+
+    def _checked(self, values):
+        """All values, those given checked and put on their controls' steps."""
+        checked = self.values
+        for name, value in values.items():
+            if name not in self.declared:
+                raise ValueError(f"{name} is not a control; this explorer has {', '.join(self.declared)}")
+            checked[name] = self.declared[name].check(value)
+        return checked | {name: min(checked[name], end) for name, end in self.highest(checked).items()}
+
+    def _action(self, label):
+        actions = self._actions()
+        if label not in actions:
+            raise ValueError(f"label must be one of {', '.join(actions)}, got {label!r}")
+        return actions[label]
+
+    def _actions(self):
+        """Every button: the explorer's own, those of the film, and Reset."""
+        film = {"Back": lambda: self._stepped(-1), "Step": lambda: self._stepped(1)} if self.plays else {}
+        return {**self.buttons(), **film, "Reset": lambda: self.opening}
+
+    def _stepped(self, direction):
+        slider = self.controls[self.plays]
+        return {self.plays: min(max(slider.value + direction * slider.step, slider.min), slider.max)}
+
+    def _complain(self, error):
+        self.error = f"{type(error).__name__}: {error}"
+        self.canvas.show(self._said.to_html(), self.error)
+
+    # --- the film ----------------------------------------------------------------------------------------------------
+
+    def _play(self, button):
+        """Start the film, from its beginning if it stands at the end; or pause it."""
+        if self._timer:
+            self._stop()
             return
-        for widget in [*_family(self), *self._links]:
-            super().close() if widget is self else widget.close()
-        self.canvas.figure.clear()
+        slider = self.controls[self.plays]
+        if slider.value == slider.max:
+            slider.value = slider.min
+        button.description = "Pause"
+        pause = min(max(FILM / ((slider.max - slider.min) / slider.step), SHORTEST), LONGEST)
 
-    def _set_one(self, name, value):
-        if name not in self._controls:
-            raise ValueError(f"{name} is not a control; this explorer has {', '.join(self._controls)}")
-        control = self._controls[name]
-        if isinstance(control, SLIDERS):
-            low, high = _limits(control)
-            if not (isinstance(value, Real) and low <= value <= high):
-                raise ValueError(f"{name} must be a number from {low:g} to {high:g}, got {value!r}")
-            value = _on_grid(control, value)
-        try:
-            control.value = value
-        except TraitError as error:
-            raise ValueError(f"{name} cannot be {value!r}: {error}") from None
+        def tick():
+            self.attempt(lambda: self.press("Step"))
+            if slider.value < slider.max and not self.error:
+                self._timer = asyncio.get_running_loop().call_later(pause, tick)
+            else:
+                self._stop()
 
-    def _refresh(self):
-        try:
-            self.readouts = Readouts(self._update(**self.values))
-        except Exception as error:
-            self._say(f"{type(error).__name__}: {error}")
-            raise
-        self.blit()  # first: the eye is on the picture
-        self._table.value = self.readouts.to_html()
-        self._say("")
+        self._timer = asyncio.get_running_loop().call_later(pause, tick)
 
-    def _lay_out(self):
-        """Arrange the axes once for this size: constrained layout drifts a little each time it is run."""
-        self.canvas.figure.set_layout_engine("constrained")
-        self.canvas.figure.draw_without_rendering()
-        self.canvas.figure.set_layout_engine("none")
-        self._background = None  # that of the old size; the draw that follows a resize makes a new one
+    def _stop(self):
+        if self._timer:
+            self._timer.cancel()
+            self._timer, self._player.description = None, "Play"
 
-    def _on_draw(self, event):
-        """Keep the new background: the figure was shown for the first time, resized, zoomed or panned."""
-        if not self.canvas.is_saving():  # a saved file contains the live artists, which a background must not
-            self._background = self.canvas.copy_from_bbox(self.canvas.figure.bbox)
-            self._draw_live()
+    # --- what is shown -----------------------------------------------------------------------------------------------
 
-    def _draw_live(self):
-        for artist in self._live:
-            self.canvas.figure.draw_artist(artist)
-        self._pointer.draw()
+    def _arrange(self):
+        """Arrange the axes once: every page draws this layout, at its own resolution."""
+        self.figure.draw_without_rendering()
+        self.figure.set_layout_engine("none")
 
-    def _say(self, message):
-        self.error = message
-        self._message.value = message and f"<div role='alert'>&#9888; {escape(message)}</div>"
+    def _photograph(self):
+        """The opening state as a PNG, with a line that says how to make it live."""
+        width, height = self.figure.get_size_inches()
+        line = self.figure.text(0.01, -0.01, "A picture. Run this cell to make it live.", fontsize=10, va="top")
+        line.set_color(theme.MUTED)
+        picture = BytesIO()
+        whole = Bbox([[0, -0.25], [width, height]])
+        self.figure.savefig(picture, format="png", dpi=theme.DPI, bbox_inches=whole, metadata={"Software": None})
+        line.remove()
+        return picture.getvalue()
 
-    def _rows(self, play):
-        shown = [control for control in self._controls.values() if isinstance(control, widgets.Widget)]
-        for control in shown:
-            control.style.description_width = "initial"  # as wide as it needs, never cut
-            if isinstance(control, SLIDERS):
-                control.layout.width = "320px"
-        players, self._links = [], []
-        if play:
-            slider = self._controls[play]
-            player = widgets.Play(min=slider.min, max=slider.max, value=slider.value, interval=200)
-            self._links = [widgets.jslink((player, name), (slider, name)) for name in ("value", "max")]
-            players = [player]
-            self._actions |= {
-                "Back": lambda: {play: max(slider.value - slider.step, slider.min)},
-                "Step": lambda: {play: min(slider.value + slider.step, slider.max)},
-            }
-        self._actions["Reset"] = lambda: self._opening
-        buttons = [self._button(label) for label in self._actions]
-        row = widgets.Box([*shown, *players, *buttons], layout={"flex_flow": "row wrap", "align_items": "center"})
-        return row, widgets.Box([self.canvas, self._table], layout={"align_items": "flex-start"})
+    def _box(self):
+        shown = [control for control in self.controls.values() if isinstance(control, widgets.Widget)]
+        buttons = [self._button(label) for label in self._actions()]
+        if self.plays:
+            self._player = widgets.Button(description="Play", layout={"width": "auto"})
+            self._player.on_click(lambda button: self.attempt(lambda: self._play(button)))
+            buttons.insert(len(self.buttons()), self._player)
+        rows = widgets.Box(shown).add_class("viva-controls"), widgets.Box(buttons).add_class("viva-buttons")
+        return widgets.VBox([*rows, self.canvas]).add_class("viva-explorer")
 
     def _button(self, label):
         button = widgets.Button(description=label, layout={"width": "auto"})
@@ -252,74 +333,36 @@ class Explorer(widgets.VBox):
         return button
 
     def __repr__(self):
-        return f"{self._title}\n{self.readouts!r}"
+        return f"{self.title}\n{self._said!r}"
 
     def _repr_mimebundle_(self, **kwargs):
-        picture = b64encode(self._opening_picture).decode()
-        return {**super()._repr_mimebundle_(**kwargs), "text/plain": repr(self), "image/png": picture}
+        picture = b64encode(self._picture).decode()
+        return {**self.widget._repr_mimebundle_(**kwargs), "text/plain": repr(self), "image/png": picture}
 
 
-class _Canvas(Canvas):
-    """ipympl's canvas, sending whole frames: it drops differences while the mouse drags, which leaves ghosts."""
-
-    def get_diff_image(self):
-        if not self._png_is_old:
-            return None
-        self._png_is_old = False
-        self.set_image_mode("full")
-        pixels = np.asarray(self.get_renderer().buffer_rgba())
-        self._last_buff = pixels.view(np.uint32).squeeze(2)  # read by ipympl until a browser has connected
-        return _png(np.asarray(Image.fromarray(pixels).convert("RGB")))  # ten times as fast as slicing
-
-    def send_json(self, content):
-        if content["type"] != "message":  # the pointer's coordinates, for the footer that is not shown
-            super().send_json(content)
+_HOW = "N and P choose what to move, the arrow keys move it."
 
 
-def _png(pixels):
-    """Encode (height, width, 3) bytes as a PNG without row filters.
-
-    Pillow tries all filters on every row. For an explorer's frames that takes twice as long as the compression, and the
-    file comes out no smaller.
-    """
-    height, width, _ = pixels.shape
-    rows = np.zeros((height, 1 + 3 * width), dtype=np.uint8)  # each row starts with its filter: 0, none
-    rows[:, 1:] = pixels.reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)  # 8 bits of red, green and blue
-    chunks = (b"IHDR", header), (b"IDAT", zlib.compress(rows, level=1)), (b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
-
-
-def _limits(control):
-    if isinstance(control, widgets.FloatLogSlider):  # its limits and its step are those of the exponent
-        return control.base**control.min, control.base**control.max
-    return control.min, control.max
-
-
-def _on_grid(control, value):
-    """The value nearest to `value` that the slider can show; the browser would otherwise move to it by itself."""
-    if isinstance(control, widgets.FloatLogSlider):
-        exponent = np.log(value) / np.log(control.base)
-        return float(control.base ** (control.min + round((exponent - control.min) / control.step) * control.step))
-    return round(control.min + round((value - control.min) / control.step) * control.step, 9)
+def _declared(kind, sort):
+    """What of one sort stands in the body of a class, name -> held, in the order in which it was written."""
+    bodies = (vars(parent) for parent in reversed(kind.__mro__))
+    return {name: held for body in bodies for name, held in body.items() if isinstance(held, sort)}
 
 
 def _text(value):
-    return f"{value:.4g}" if isinstance(value, Real) and not isinstance(value, Integral) else str(value)
+    if isinstance(value, Integral) or not isinstance(value, Real):
+        return f"{value:,}" if isinstance(value, Integral) and not isinstance(value, bool) else str(value)
+    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
-def _family(widget, seen=None):
+def _family(widget):
     """All widgets that `widget` holds, itself included."""
-    seen = {} if seen is None else seen
-    if isinstance(widget, widgets.Widget) and id(widget) not in seen:
-        seen[id(widget)] = widget
-        for name in widget.keys:
-            held = getattr(widget, name)
-            for other in held if isinstance(held, list | tuple) else [held]:
-                _family(other, seen)
-    return list(seen.values())
+    held = [other for name in ("children", "layout", "style") for other in _as_list(getattr(widget, name, ()))]
+    return [widget, *(member for other in held for member in _family(other))]
+
+
+def _as_list(held):
+    return held if isinstance(held, list | tuple) else [held] if isinstance(held, HasTraits) else []
 
 
 _shown_by_cell = {}

@@ -1,16 +1,20 @@
 """Explorers of topic 05: one threshold seen in four pictures, class imbalance, and two models whose curves cross."""
 
-import ipywidgets as widgets
+from typing import NamedTuple
+
 import numpy as np
 from matplotlib.patches import Rectangle
 
 from .. import datasets, theme
 from ..algorithms import metrics
+from .controls import LogSlider, Slider, button
 from .explorer import Explorer
 from .handles import Line
 
+MISSES = {"label": "a miss costs", "unit": "false alarms"}
 
-def threshold(y_true, y_score):
+
+class Threshold(Explorer):
     """Move the threshold over the scores; watch the counts and the two curves' points.
 
     Parameters
@@ -19,93 +23,127 @@ def threshold(y_true, y_score):
     y_score : (n,) array_like in [0, 1]
         For example the probability of the positive class.
 
-    Returns
-    -------
-    Explorer
-        Controls: threshold, beta, miss_cost (what one false negative costs, counted in false positives).
-
     Raises
     ------
     ValueError
         As `metrics.roc_curve`, and if a score lies outside [0, 1].
     """
-    fpr, tpr, _ = metrics.roc_curve(y_true, y_score, drop_intermediate=False)
-    precision, recall, _ = metrics.precision_recall_curve(y_true, y_score)
-    y_true, y_score = np.asarray(y_true), np.asarray(y_score, dtype=float)
-    if y_score.min() < 0 or y_score.max() > 1:
-        raise ValueError("y_score must lie in [0, 1]; rescale the scores first")
-    positives, negatives = np.sort(y_score[y_true == 1]), np.sort(y_score[y_true != 1])
 
-    figure = theme.figure()
-    axes = figure.subplot_mosaic([["scores"] * 3, ["matrix", "roc", "pr"]], height_ratios=[4, 6])
-    bins = np.linspace(0, 1, 41)
-    scores = axes["scores"]
-    scores.hist(negatives, bins, color=theme.BLUE, alpha=0.8)
-    scores.hist(positives, bins, color=theme.VERMILLION, alpha=0.7, hatch="///")
-    scores.set(xlabel="score", ylabel="samples", xlim=(0, 1))
-    scores.set_title("negatives", color=theme.BLUE, loc="left")
-    scores.set_title("positives (hatched)", color=theme.VERMILLION, loc="right")
-    _rate_axes(axes["roc"], "ROC", "false positive rate", "recall")
-    axes["roc"].plot(fpr, tpr, color=theme.INK)
-    axes["roc"].plot([0, 1], [1, 0], color=theme.MUTED, linestyle=":", linewidth=1)
-    _rate_axes(axes["pr"], "Precision-recall", "recall", "precision")
-    axes["pr"].plot(recall, precision, color=theme.INK)
-    cells = _matrix_axes(axes["matrix"])
+    title = "One threshold, four pictures"
 
-    cut = scores.axvline(0.5, color=theme.INK, linewidth=3)
-    (roc_point,) = axes["roc"].plot([], [], "o", color=theme.VERMILLION, markersize=11)
-    (pr_point,) = axes["pr"].plot([], [], "s", color=theme.VERMILLION, markersize=10)
+    threshold = Slider(0.5, 0, 1, step=0.002)
+    beta = Slider(1.0, 0, 4, step=0.25)
+    miss_cost = Slider(1, 1, 20, **MISSES)
 
-    def counts(threshold):
-        tp, fp = (len(scores) - np.searchsorted(scores, threshold) for scores in (positives, negatives))
-        return int(tp), int(fp), len(negatives) - int(fp), len(positives) - int(tp)
+    def __init__(self, y_true, y_score):
+        self.curves = _curves(y_true, y_score)
+        y_true, y_score = np.asarray(y_true), np.asarray(y_score, dtype=float)
+        if y_score.min() < 0 or y_score.max() > 1:
+            raise ValueError("y_score must lie in [0, 1]; rescale the scores first")
+        self.positives, self.negatives = np.sort(y_score[y_true == 1]), np.sort(y_score[y_true != 1])
+        super().__init__()
 
-    def update(threshold, beta, miss_cost):
-        tp, fp, tn, fn = counts(threshold)
-        p, r = tp / (tp + fp) if tp + fp else 0.0, tp / len(positives)
-        cut.set_xdata([threshold, threshold])
-        roc_point.set_data([fp / len(negatives)], [r])
-        pr_point.set_data([r], [p])
-        for cell, count in zip(cells, (tn, fp, fn, tp), strict=True):
-            cell.set_text(count)
+    def draw(self, figure):
+        axes = figure.subplot_mosaic([["scores"] * 3, ["matrix", "roc", "pr"]], height_ratios=[4, 6])
+        scores, bins = axes["scores"], np.linspace(0, 1, 41)
+        scores.hist(self.negatives, bins, color=theme.BLUE, alpha=0.8)
+        scores.hist(self.positives, bins, color=theme.VERMILLION, alpha=0.7, hatch="///")
+        scores.set(xlabel="score", ylabel="samples", xlim=(0, 1))
+        scores.set_title("negatives", color=theme.BLUE, loc="left")
+        scores.set_title("positives (hatched)", color=theme.VERMILLION, loc="right")
+        _draw_roc(axes["roc"])
+        _draw_pr(axes["pr"])
+        axes["roc"].plot([0, 1], [1, 0], color=theme.MUTED, linestyle=":", linewidth=1)
+        axes["roc"].plot(*self.curves["roc"], color=theme.INK)
+        axes["pr"].plot(*self.curves["pr"], color=theme.INK)
+
+        self.cells = self.live(_draw_matrix(axes["matrix"]))
+        self.cut = self.live(scores.axvline(0.5, color=theme.INK, linewidth=3))
+        (self.roc_point,) = self.live(axes["roc"].plot([], [], "o", color=theme.VERMILLION, markersize=11))
+        (self.pr_point,) = self.live(axes["pr"].plot([], [], "s", color=theme.VERMILLION, markersize=10))
+        self.hand(Line(scores, "threshold"))
+
+    def solve(self, threshold, beta, miss_cost):
+        tp, fp = (len(s) - int(np.searchsorted(s, threshold)) for s in (self.positives, self.negatives))
+        return Counts(threshold, beta, miss_cost, tp, fp, tn=len(self.negatives) - fp, fn=len(self.positives) - tp)
+
+    def show(self, counts):
+        self.cut.set_xdata([counts.threshold, counts.threshold])
+        self.roc_point.set_data([counts.fpr], [counts.recall])
+        self.pr_point.set_data([counts.recall], [counts.precision])
+        for name, cell in self.cells.items():
+            cell.set_text(getattr(counts, name.lower()))
+
+    def readouts(self, counts):
         return {
-            "TP": tp,
-            "FP": fp,
-            "TN": tn,
-            "FN": fn,
-            "precision": p,
-            "recall": r,
-            "FPR": fp / len(negatives),
-            "FNR": fn / len(positives),
-            f"F-beta, beta {beta:g}": _fbeta(beta, tp, fp, fn),
-            "cost": fp + miss_cost * fn,
+            "TP": counts.tp,
+            "FP": counts.fp,
+            "TN": counts.tn,
+            "FN": counts.fn,
+            "precision": counts.precision,
+            "recall": counts.recall,
+            "FPR": counts.fpr,
+            "FNR": 1 - counts.recall,
+            f"F-beta, beta {counts.beta:g}": counts.fbeta,
+            "cost (false alarms)": counts.cost,
         }
 
-    controls = {
-        "threshold": widgets.FloatSlider(0.5, min=0, max=1, step=0.002, description="threshold", readout_format=".3f"),
-        "beta": widgets.FloatSlider(1, min=0, max=4, step=0.25, description="beta"),
-        "miss_cost": widgets.FloatSlider(1, min=1, max=20, step=1, description="a miss costs (false alarms)"),
-    }
+    @button("Equal error rate")
+    def equal_error_rate(self):
+        return self._lowest(lambda counts: abs(counts.fpr - (1 - counts.recall)))
 
-    def jump(loss):
-        """A button's action: to the slider's threshold with the smallest loss of (tp, fp, tn, fn)."""
-        return lambda: {"threshold": min(np.linspace(0, 1, 501).tolist(), key=lambda t: loss(*counts(t)))}
+    @button("Best F-beta")
+    def best_f_beta(self):
+        return self._lowest(lambda counts: -counts.fbeta)
 
-    actions = {
-        "Equal error rate": jump(lambda tp, fp, tn, fn: abs(fp / (fp + tn) - fn / (fn + tp))),
-        "Best F-beta": jump(lambda tp, fp, tn, fn: -_fbeta(controls["beta"].value, tp, fp, fn)),
-        "Break-even point": jump(lambda tp, fp, tn, fn: abs(fp - fn)),
-        "Lowest cost": jump(lambda tp, fp, tn, fn: fp + controls["miss_cost"].value * fn),
-    }
-    return Explorer(
-        *("One threshold, four pictures", figure, controls, [cut, roc_point, pr_point, *cells], update),
-        handles=[Line(scores, "threshold")],
-        actions=actions,
-    )
+    @button("Break-even point")
+    def break_even_point(self):
+        return self._lowest(lambda counts: abs(counts.fp - counts.fn))
+
+    @button("Lowest cost")
+    def lowest_cost(self):
+        return self._lowest(lambda counts: counts.cost)
+
+    def _lowest(self, loss):
+        """The slider's threshold at which `loss` of the counts is lowest."""
+        thresholds = np.linspace(0, 1, 501).tolist()
+        return {"threshold": min(thresholds, key=lambda t: loss(self.solve(t, self.beta, self.miss_cost)))}
 
 
-def imbalance(y_true, y_score):
-    """Make the negatives more common, up to 1000 a positive; watch what ROC and precision-recall make of it.
+class Counts(NamedTuple):
+    """What a threshold makes of the samples."""
+
+    threshold: float
+    beta: float
+    miss_cost: float
+    tp: int
+    fp: int
+    tn: int
+    fn: int
+
+    @property
+    def precision(self):
+        return self.tp / (self.tp + self.fp) if self.tp + self.fp else 0.0
+
+    @property
+    def recall(self):
+        return self.tp / (self.tp + self.fn)
+
+    @property
+    def fpr(self):
+        return self.fp / (self.fp + self.tn)
+
+    @property
+    def fbeta(self):
+        return metrics.fbeta_from_counts(self.tp, self.fp, self.fn, self.beta)
+
+    @property
+    def cost(self):
+        return self.fp + self.miss_cost * self.fn
+
+
+class Imbalance(Explorer):
+    """Make the negatives more common, up to 1,000 per positive; watch what ROC and precision-recall make of it.
 
     The scores stay; each negative counts for more. That is what a rarer disease does to a test.
 
@@ -113,52 +151,56 @@ def imbalance(y_true, y_score):
     ----------
     y_true : (n,) array_like of {0, 1} or {-1, 1}
     y_score : (n,) array_like
-
-    Returns
-    -------
-    Explorer
-        Controls: ratio (negatives a positive), recall (the recall that you insist on).
     """
-    fpr, tpr, _ = metrics.roc_curve(y_true, y_score, drop_intermediate=False)
-    area = metrics.roc_auc_score(y_true, y_score)
 
-    figure = theme.figure(height=340)
-    roc, pr = figure.subplots(1, 2)
-    _rate_axes(roc, "ROC", "false positive rate", "recall")
-    _rate_axes(pr, "Precision-recall", "recall", "precision")
-    (roc_line,) = roc.plot([], [], color=theme.BLUE)
-    (roc_point,) = roc.plot([], [], "o", color=theme.VERMILLION, markersize=11)
-    (pr_line,) = pr.plot([], [], color=theme.BLUE)
-    (pr_point,) = pr.plot([], [], "s", color=theme.VERMILLION, markersize=10)
-    (chance,) = pr.plot([], [], color=theme.MUTED, linestyle=":")
+    title = "Imbalance: ROC stays, precision falls"
+    size = 660, 340
 
-    def update(ratio, recall):
-        precision = tpr[1:] / (tpr[1:] + ratio * fpr[1:])
-        here = np.searchsorted(tpr, recall)  # the first threshold that finds enough
-        roc_line.set_data(fpr, tpr)
-        pr_line.set_data(tpr[1:], precision)
-        roc_point.set_data([fpr[here]], [tpr[here]])
-        pr_point.set_data([tpr[here]], [precision[here - 1]])
-        chance.set_data([0, 1], [1 / (1 + ratio)] * 2)
+    ratio = LogSlider(1, 1, 1000, step=0.05, label="negatives per positive")
+    recall = Slider(0.9, 0.05, 1, step=0.05, label="recall you insist on")
+
+    def __init__(self, y_true, y_score):
+        self.fpr, self.tpr, _ = metrics.roc_curve(y_true, y_score, drop_intermediate=False)
+        self.area = metrics.roc_auc_score(y_true, y_score)
+        super().__init__()
+
+    def draw(self, figure):
+        roc, pr = figure.subplots(1, 2)
+        _draw_roc(roc)
+        _draw_pr(pr)
+        (self.roc_line,) = self.live(roc.plot([], [], color=theme.BLUE))
+        (self.roc_point,) = self.live(roc.plot([], [], "o", color=theme.VERMILLION, markersize=11))
+        (self.chance,) = self.live(pr.plot([], [], color=theme.MUTED, linestyle=":"))
+        (self.pr_line,) = self.live(pr.plot([], [], color=theme.BLUE))
+        (self.pr_point,) = self.live(pr.plot([], [], "s", color=theme.VERMILLION, markersize=10))
+
+    def solve(self, ratio, recall):
+        precision = self.tpr[1:] / (self.tpr[1:] + ratio * self.fpr[1:])
+        here = int(np.searchsorted(self.tpr, recall))  # the first threshold that finds enough
+        return ratio, precision, here
+
+    def show(self, solution):
+        ratio, precision, here = solution
+        self.roc_line.set_data(self.fpr, self.tpr)
+        self.pr_line.set_data(self.tpr[1:], precision)
+        self.roc_point.set_data([self.fpr[here]], [self.tpr[here]])
+        self.pr_point.set_data([self.tpr[here]], [precision[here - 1]])
+        self.chance.set_data([0, 1], [1 / (1 + ratio)] * 2)
+
+    def readouts(self, solution):
+        ratio, precision, here = solution
         return {
-            "negatives a positive": ratio,
-            "ROC AUC": area,
-            "average precision": np.diff(tpr) @ precision,
-            "recall": tpr[here],
-            "FPR": fpr[here],
+            "negatives per positive": ratio,
+            "ROC AUC": self.area,
+            "average precision": np.diff(self.tpr) @ precision,
+            "recall": self.tpr[here],
+            "FPR": self.fpr[here],
             "precision": precision[here - 1],
             "precision of chance": 1 / (1 + ratio),
         }
 
-    controls = {
-        "ratio": widgets.FloatLogSlider(1, base=10, min=0, max=3, step=0.05, description="negatives a positive"),
-        "recall": widgets.FloatSlider(0.9, min=0.05, max=1, step=0.05, description="recall you insist on"),
-    }
-    live = [roc_line, roc_point, pr_line, pr_point, chance]
-    return Explorer("Imbalance: ROC stays, precision falls", figure, controls, live, update)
 
-
-def crossing(y_true, scores):
+class Crossing(Explorer):
     """Two models whose curves cross: slide the price of a miss and see who wins by which measure.
 
     Parameters
@@ -166,65 +208,73 @@ def crossing(y_true, scores):
     y_true : (n,) array_like of {0, 1} or {-1, 1}
     scores : dict of str -> (n,) array_like
         The two models' names and scores.
-
-    Returns
-    -------
-    Explorer
-        Controls: miss_cost (what one false negative costs, counted in false positives).
     """
-    if len(scores) != 2:
-        raise ValueError(f"scores must name two models, got {len(scores)}")
-    figure = theme.figure(height=340)
-    roc, pr = figure.subplots(1, 2)
-    _rate_axes(roc, "ROC, lines of equal cost", "false positive rate", "recall")
-    _rate_axes(pr, "Precision-recall", "recall", "precision")
-    looks = {"color": theme.BLUE, "linestyle": "-"}, {"color": theme.VERMILLION, "linestyle": "--"}
-    models, live = {}, []
-    for (name, score), look, marker in zip(scores.items(), looks, "os", strict=True):
-        fpr, tpr, _ = metrics.roc_curve(y_true, score, drop_intermediate=False)
-        precision, recall, _ = metrics.precision_recall_curve(y_true, score)
-        roc.plot(fpr, tpr, **look, label=name)
-        pr.plot(recall, precision, **look, label=name)
-        (point,) = roc.plot([], [], marker, color=look["color"], markersize=11)
-        (pr_point,) = pr.plot([], [], marker, color=look["color"], markersize=11)
-        (tangent,) = roc.plot([], [], **look, linewidth=1)
-        models[name] = fpr, tpr, point, pr_point, tangent
-        live += [point, pr_point, tangent]
-    pr.legend(loc="lower left")
-    positives = int((np.asarray(y_true) == 1).sum())
-    negatives = len(y_true) - positives
-    measures = metrics.roc_auc_score, metrics.average_precision_score, metrics.break_even_point
-    labels = "ROC AUC", "average precision", "break-even point"
-    fixed = {
-        f"{label}, {name}": measure(y_true, score)
-        for label, measure in zip(labels, measures, strict=True)
-        for name, score in scores.items()
-    }
 
-    def update(miss_cost):
-        slope = negatives / (positives * miss_cost)  # along it, a gain of recall pays for its false alarms
-        lowest = {}
-        for name, (fpr, tpr, point, pr_point, tangent) in models.items():
-            cost = negatives * fpr + miss_cost * positives * (1 - tpr)
-            best = np.argmin(cost)
-            tp, fp = positives * tpr[best], negatives * fpr[best]
-            point.set_data([fpr[best]], [tpr[best]])
-            pr_point.set_data([tpr[best]], [tp / (tp + fp) if tp + fp else 1.0])
-            tangent.set_data([0, 1], [tpr[best] - slope * fpr[best], tpr[best] + slope * (1 - fpr[best])])
-            lowest[name] = round(float(cost[best]), 6)
-        cheaper = [name for name in lowest if lowest[name] == min(lowest.values())]
+    title = "Two models whose curves cross"
+    size = 660, 340
+
+    miss_cost = LogSlider(1, 10**-1.5, 10**1.5, step=0.05, **MISSES)
+
+    def __init__(self, y_true, scores):
+        if len(scores) != 2:
+            raise ValueError(f"scores must name two models, got {len(scores)}")
+        self.curves = {name: _curves(y_true, score) for name, score in scores.items()}
+        self.positives = int((np.asarray(y_true) == 1).sum())
+        self.negatives = len(y_true) - self.positives
+        measures = {
+            "ROC AUC": metrics.roc_auc_score,
+            "average precision": metrics.average_precision_score,
+            "break-even point": metrics.break_even_point,
+        }
+        self.areas = {
+            f"{label}, {name}": measure(y_true, score)
+            for label, measure in measures.items()
+            for name, score in scores.items()
+        }
+        super().__init__()
+
+    def draw(self, figure):
+        roc, pr = figure.subplots(1, 2)
+        _draw_roc(roc, "ROC, lines of equal cost")
+        _draw_pr(pr)
+        looks = {"color": theme.BLUE, "linestyle": "-"}, {"color": theme.VERMILLION, "linestyle": "--"}
+        self.points, self.tangents = {}, {}
+        for (name, curves), look, marker in zip(self.curves.items(), looks, "os", strict=True):
+            roc.plot(*curves["roc"], **look, label=name)
+            pr.plot(*curves["pr"], **look, label=name)
+            (self.tangents[name],) = self.live(roc.plot([], [], **look, linewidth=1))
+            self.points[name] = [
+                self.live(axes.plot([], [], marker, color=look["color"], markersize=11))[0] for axes in (roc, pr)
+            ]
+        pr.legend(loc="lower left")
+
+    def solve(self, miss_cost):
+        cheapest = {}
+        for name, curves in self.curves.items():
+            fpr, tpr = curves["roc"]
+            cost = self.negatives * fpr + miss_cost * self.positives * (1 - tpr)
+            best = int(np.argmin(cost))
+            cheapest[name] = fpr[best], tpr[best], round(float(cost[best]), 6)
+        return miss_cost, cheapest
+
+    def show(self, solution):
+        miss_cost, cheapest = solution
+        slope = self.negatives / (self.positives * miss_cost)  # along it, a gain of recall pays for its false alarms
+        for name, (fpr, tpr, _) in cheapest.items():
+            tp, fp = self.positives * tpr, self.negatives * fpr
+            roc_point, pr_point = self.points[name]
+            roc_point.set_data([fpr], [tpr])
+            pr_point.set_data([tpr], [tp / (tp + fp) if tp + fp else 1.0])
+            self.tangents[name].set_data([0, 1], [tpr - slope * fpr, tpr + slope * (1 - fpr)])
+
+    def readouts(self, solution):
+        costs = {name: cost for name, (_, _, cost) in solution[1].items()}
+        cheaper = [name for name, cost in costs.items() if cost == min(costs.values())]
         return {
-            **fixed,
-            **{f"lowest cost, {name}": cost for name, cost in lowest.items()},
+            **self.areas,
+            **{f"lowest cost, {name}": cost for name, cost in costs.items()},
             "cheaper": cheaper[0] if len(cheaper) == 1 else "neither",
         }
-
-    controls = {
-        "miss_cost": widgets.FloatLogSlider(
-            1, base=10, min=-1.5, max=1.5, step=0.05, description="a miss costs (false alarms)"
-        )
-    }
-    return Explorer("Two models whose curves cross", figure, controls, live, update)
 
 
 def examples():
@@ -233,31 +283,42 @@ def examples():
     radius, concavity = (tumours.X[:, tumours.features.index(name)] for name in ("mean radius", "mean concavity"))
     malignant, share = 1 - tumours.y, (radius - radius.min()) / np.ptp(radius)
     return {
-        "threshold": lambda: threshold(malignant, share),
-        "imbalance": lambda: imbalance(malignant, radius),
-        "crossing": lambda: crossing(malignant, {"mean radius": radius, "mean concavity": concavity}),
+        "Threshold": lambda: Threshold(malignant, share),
+        "Imbalance": lambda: Imbalance(malignant, radius),
+        "Crossing": lambda: Crossing(malignant, {"mean radius": radius, "mean concavity": concavity}),
     }
 
 
-def _fbeta(beta, tp, fp, fn):
-    return (1 + beta**2) * tp / ((1 + beta**2) * tp + beta**2 * fn + fp)
+def _curves(y_true, y_score):
+    """Both curves, x and y: ROC from the highest threshold down, precision-recall."""
+    fpr, tpr, _ = metrics.roc_curve(y_true, y_score, drop_intermediate=False)
+    precision, recall, _ = metrics.precision_recall_curve(y_true, y_score)
+    return {"roc": (fpr, tpr), "pr": (recall, precision)}
 
 
-def _rate_axes(axes, title, xlabel, ylabel):
+def _draw_roc(axes, title="ROC"):
+    _draw_rates(axes, title, "false positive rate", "recall")
+
+
+def _draw_pr(axes):
+    _draw_rates(axes, "Precision-recall", "recall", "precision")
+
+
+def _draw_rates(axes, title, xlabel, ylabel):
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel, xlim=(-0.03, 1.03), ylim=(-0.03, 1.05), box_aspect=1)
     axes.set(xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     axes.grid()
 
 
-def _matrix_axes(axes):
-    """Draw an empty confusion matrix and return the texts of its cells: TN, FP, FN, TP."""
+def _draw_matrix(axes):
+    """Draw an empty confusion matrix and return the texts of its cells by name."""
     axes.set(title="Confusion matrix", xlim=(0, 2), ylim=(0, 2), box_aspect=1, xticks=[0.5, 1.5], yticks=[0.5, 1.5])
     axes.set(xticklabels=["called -", "called +"], yticklabels=["is +", "is -"])
     axes.tick_params(length=0)
-    numbers = []
+    cells = {}
     for name, x, y in (("TN", 0, 1), ("FP", 1, 1), ("FN", 0, 0), ("TP", 1, 0)):
         colour = theme.GREEN if name.startswith("T") else theme.ORANGE
         axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, alpha=0.25, edgecolor=theme.MUTED))
         axes.text(x + 0.5, y + 0.78, name, ha="center", va="center")
-        numbers.append(axes.text(x + 0.5, y + 0.38, "", ha="center", va="center", fontsize=16))
-    return numbers
+        cells[name] = axes.text(x + 0.5, y + 0.38, "", ha="center", va="center", fontsize=16)
+    return cells

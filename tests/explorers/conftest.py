@@ -10,7 +10,6 @@ def build(request):
 
     def builder(name):
         made.append(request.module.explorers.examples()[name]())
-        made[-1].canvas.draw()
         return made[-1]
 
     yield builder

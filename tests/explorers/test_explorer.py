@@ -2,144 +2,145 @@
 
 import asyncio
 import gc
+import io
 import time
 import weakref
 from functools import partial
-from io import BytesIO
 
-import ipywidgets as widgets
 import numpy as np
 import pytest
 from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
-from helpers import theme
 from helpers.explorers import explorer as engine
-from helpers.explorers.explorer import Explorer, State
-from helpers.explorers.handles import Boxes, Line, Points
+from helpers.explorers.controls import Choice, LogSlider, Slider, State, Switch, button
+from helpers.explorers.explorer import Explorer
+from helpers.explorers.handles import Boxes, Handle, Line, Points
 
-from .hand import click, drag, mouse, press_key
+from .hand import click, drag, gestures, hover, press_key, redrawn, same, share, shown
 
-NEAR = partial(pytest.approx, abs=0.1)  # the mouse points at whole pixels, and two of them are 0.1 here
+NEAR = partial(pytest.approx, abs=0.1)
 
 
-def build(update=None, handles=lambda axes: [], **options):
-    """A dot on a line, with one control of each kind of value."""
-    figure = theme.figure(300, 200)
-    axes = figure.add_subplot(xlim=(0, 10), ylim=(0, 10))
-    (dot,) = axes.plot([], [], "o", markersize=12)
-    controls = {
-        "x": widgets.FloatSlider(5, min=0, max=10, step=0.5, description="x"),
-        "n": widgets.IntSlider(0, min=0, max=4, description="n"),
-        "points": State(((2.0, 2.0, "a"), (8.0, 8.0, "b"))),
-        "boxes": State(((1.0, 1.0, 4.0, 4.0),)),
-    }
+class Dot(Explorer):
+    """A dot on a line, with one control of each kind."""
 
-    def move(x, n, points, boxes):
+    title = "A dot"
+    size = 300, 200
+    plays = "n"
+
+    x = Slider(5.0, 0, 10, step=0.5, unit="cm")
+    n = Slider(0, 0, 4)
+    strength = LogSlider(1, 0.1, 1000, step=0.5, when=lambda values: values["fast"])
+    colour = Choice("red", ["red", "blue"], label="colour of the dot")
+    fast = Switch()
+    points = State(((2.0, 2.0, "a"), (8.0, 8.0, "b")))
+    boxes = State(((1.0, 1.0, 4.0, 4.0),))
+
+    def __init__(self, *handles, **known):
+        self._made = handles
+        super().__init__(**known)
+
+    def draw(self, figure):
+        self.axes = figure.add_subplot(xlim=(0, 10), ylim=(0, 10))
+        (self.dot,) = self.live(self.axes.plot([], [], "o", markersize=12))
+        self.hand(*(make(self.axes) for make in self._made))
+
+    def solve(self, x, n, strength, colour, fast, points, boxes):
         if x == 7:
             raise ZeroDivisionError("seven is <not> allowed")
-        dot.set_data([x], [5])
-        return {"x": x, "n": n, "points": len(points)}
+        return {"x": x, "n": n, "points": len(points), "strength": strength}
 
-    explorer = Explorer("A dot", figure, controls, [dot], update or move, handles=handles(axes), **options)
-    explorer.axes = axes
-    explorer.canvas.draw()
-    return explorer
+    def show(self, solution):
+        self.dot.set_data([solution["x"]], [5])
 
+    def readouts(self, solution):
+        return solution
 
-def draggable(kind, name, **options):
-    return build(handles=lambda axes: [kind(axes, name, **options)])
+    def highest(self, values):
+        return {"n": 4 if values["colour"] == "red" else 2}
 
-
-def shown(explorer):
-    """The pixels that the browser was sent last."""
-    return np.asarray(explorer.canvas.get_renderer().buffer_rgba()).copy()
+    @button("Far right")
+    def far_right(self):
+        return {"x": 10}
 
 
-def redrawn(explorer):
-    explorer.canvas.draw()
-    return shown(explorer)
+@pytest.fixture
+def dot():
+    made = []
+
+    def build(*handles, kind=Dot, **known):
+        made.append(kind(*handles, **known))
+        return made[-1]
+
+    yield build
+    for explorer in made:
+        explorer.close()
 
 
-def test_a_control_moves_the_picture_and_the_readouts():
-    explorer = build()
-    before = redrawn(explorer)
-    explorer._controls["x"].value = 8
-    assert explorer.readouts["x"] == 8
-    assert "<td>8</td>" in explorer._table.value
-    assert (shown(explorer) != before).any()
+def line(axes):
+    return Line(axes, "x")
 
 
-def test_blitting_equals_a_full_redraw_wherever_the_control_has_been():
-    explorer = build()
-    for x in (0, 10, 3, 9.5, 4):
-        explorer.set(x=x)
-    blitted = shown(explorer)
-    assert (blitted == redrawn(explorer)).all()
+def cloud(axes):
+    return Points(axes, "points")
 
 
-@pytest.mark.parametrize(
-    "disturb",
-    [
-        lambda e: (e.canvas.figure.set_size_inches(4, 3), e.canvas.draw()),
-        lambda e: (e.canvas._set_device_pixel_ratio(2), e.canvas.draw()),
-        lambda e: (e.axes.set_xlim(0, 20), e.canvas.draw()),
-        lambda e: theme.png(e.canvas.figure),
-    ],
-    ids=["resize", "HiDPI", "zoom", "saving a file"],
-)
-def test_background_is_captured_anew(disturb):
-    explorer = build()
-    disturb(explorer)
-    explorer.set(x=9)
-    blitted = shown(explorer)
-    assert (blitted == redrawn(explorer)).all()
+def growing_cloud(axes):
+    return Points(axes, "points", new=lambda values: ("c",))
 
 
-def test_a_value_set_between_a_resize_and_its_redraw_bakes_nothing_in():
-    explorer = build()
-    explorer.canvas.handle_resize({"width": 400, "height": 300})
-    explorer.set(x=1)
-    explorer.canvas.draw()
-    explorer.set(x=9)
-    blitted = shown(explorer)
-    assert (blitted == redrawn(explorer)).all()
+def frame(axes):
+    return Boxes(axes, "boxes")
 
 
-def test_saved_picture_contains_the_live_artists():
-    explorer = build()
-    before = theme.png(explorer.canvas.figure)
-    explorer.set(x=0)
-    assert theme.png(explorer.canvas.figure) != before
+class Page:
+    """A page that shows an explorer: it asks for a size and keeps what it is sent."""
+
+    def __init__(self, explorer, width, name="page"):
+        self.explorer, self.name, self.frames, self.contents = explorer, name, [], []
+        before = explorer.canvas.send
+
+        def send(content, buffers=()):
+            before(content, buffers)
+            self.contents.append(content)
+            if content["kind"] == "frame" and name in content["views"]:
+                self.frames.append(Image.open(io.BytesIO(buffers[0])))
+
+        explorer.canvas.send = send
+        self.say(kind="view", width=width)
+
+    def say(self, **content):
+        self.explorer.canvas._handle_custom_msg({**content, "view": self.name}, [])
+
+    @property
+    def pixels(self):
+        return np.asarray(self.frames[-1].convert("RGBA"))
 
 
-def test_frames_are_whole():
-    """ipympl drops differences; only whole frames leave no ghosts."""
-    explorer = build()
-    explorer.canvas.syncing_data_url = False
-    frames = []
-    explorer.canvas.send_binary = frames.append
-    explorer.canvas.draw()
-    explorer.set(x=1)
-    assert len(frames) == 2
-    last = np.asarray(Image.open(BytesIO(frames[-1])).convert("RGBA"))
-    assert (last == shown(explorer)).all()
+# --- by code ---------------------------------------------------------------------------------------------------------
 
 
-def test_error_is_shown_in_one_line_and_the_next_value_recovers():
-    explorer = build()
-    explorer._controls["x"].value = 7
-    assert explorer.error == "ZeroDivisionError: seven is <not> allowed"
-    assert "&lt;not&gt;" in explorer._message.value
-    explorer._controls["x"].value = 6
-    assert explorer.error == "" and explorer.readouts["x"] == 6
+def test_a_control_moves_the_picture_and_the_readouts(dot):
+    explorer = dot()
+    page, before = Page(explorer, 300), shown(explorer)
+    explorer.controls["x"].value = 8
+    assert explorer.at()["x"] == 8
+    assert "<td>8</td>" in page.contents[-1]["readouts"]
+    assert not same(shown(explorer), before)
 
 
-def test_error_reaches_the_code_that_set_the_value():
-    explorer = build()
-    with pytest.raises(ZeroDivisionError):
-        explorer.set(x=7)
-    assert "seven" in explorer.error
+def test_at_says_what_would_be_and_moves_nothing(dot):
+    explorer = dot()
+    before = shown(explorer)
+    assert explorer.at(x=8, n=2) == {"x": 8, "n": 2, "points": 2, "strength": 1}
+    assert explorer.at_press("Far right")["x"] == 10
+    assert explorer.values == explorer.opening and same(shown(explorer), before)
+
+
+def test_at_and_set_agree(dot):
+    explorer = dot()
+    assert explorer.at(x=3.3, n=4, colour="blue") == explorer.set(x=3.3, n=4, colour="blue")
 
 
 @pytest.mark.parametrize(
@@ -148,86 +149,269 @@ def test_error_reaches_the_code_that_set_the_value():
         ({"x": 11}, "x must be a number from 0 to 10, got 11"),
         ({"x": float("nan")}, "x must be a number"),
         ({"x": "wide"}, "x must be a number"),
+        ({"x": None}, "x must be a number"),
+        ({"x": True}, "x must be a number"),
         ({"n": 1, "x": -1}, "x must be a number"),
-        ({"y": 1}, "y is not a control; this explorer has x, n, points, boxes"),
+        ({"strength": 0}, "strength must be a number from 0.1 to 1000, got 0"),
+        ({"colour": "green"}, "colour must be one of red, blue, got 'green'"),
+        ({"fast": 1}, "fast must be True or False, got 1"),
+        ({"y": 1}, "y is not a control; this explorer has x, n, strength"),
     ],
 )
-def test_refused_values_change_nothing(values, message):
-    explorer = build()
-    before = explorer.values
-    with pytest.raises(ValueError, match=message):
-        explorer.set(**values)
-    assert explorer.values == before and explorer.readouts["n"] == 0
+def test_refused_values_change_nothing(dot, values, message):
+    explorer = dot()
+    for ask in (explorer.set, explorer.at):
+        with pytest.raises(ValueError, match=message):
+            ask(**values)
+    assert explorer.values == explorer.opening
 
 
-def test_set_updates_once_for_several_controls():
+def test_set_solves_once_for_several_controls(dot):
     calls = []
-    explorer = build(update=lambda **values: calls.append(values) or {"x": values["x"]})
+
+    class Counting(Dot):
+        def solve(self, **values):
+            calls.append((values["x"], values["n"]))
+            return super().solve(**values)
+
+    explorer = dot(kind=Counting)
     calls.clear()
     explorer.set(x=1, n=2)
-    assert [(call["x"], call["n"]) for call in calls] == [(1, 2)]
+    assert calls == [(1, 2)]
 
 
-def test_values_between_the_slider_steps_go_to_the_nearest_step():
-    assert build().set(x=3.3)["x"] == 3.5
+def test_values_go_to_the_nearest_step(dot):
+    explorer = dot()
+    assert explorer.set(x=3.3)["x"] == 3.5
+    assert explorer.set(strength=900)["strength"] == pytest.approx(1000)
+    assert explorer.set(strength=0.5)["strength"] == pytest.approx(10**-0.5)
 
 
-def test_log_slider_keeps_to_its_steps():
-    figure = theme.figure(200, 200)
-    slider = widgets.FloatLogSlider(1, base=10, min=-1, max=3, step=0.5)
-    explorer = Explorer("log", figure, {"c": slider}, [], lambda c: {"c": c})
-    assert explorer.set(c=900)["c"] == pytest.approx(1000)
-    with pytest.raises(ValueError, match=r"from 0\.1 to 1000"):
-        explorer.set(c=1001)
+def test_a_sliders_end_may_depend_on_other_controls(dot):
+    explorer = dot()
+    explorer.set(n=4)
+    assert explorer.set(colour="blue")["n"] == 2 == explorer.controls["n"].max
+    assert explorer.at(colour="red", n=4)["n"] == 4 and explorer.controls["n"].max == 2
+    assert explorer.set(colour="red", n=4)["n"] == 4
 
 
-def test_buttons_play_step_and_reset():
-    explorer = build(play="n", actions={"Far right": lambda: {"x": 10}})
+def test_a_control_without_effect_is_greyed_out(dot):
+    explorer = dot()
+    assert explorer.controls["strength"].disabled
+    explorer.set(fast=True)
+    assert not explorer.controls["strength"].disabled
+
+
+def test_what_only_the_data_know_is_given_at_construction(dot):
+    explorer = dot(x={"value": 20.0, "high": 30}, n={"label": "count"})
+    assert explorer.at(x=30)["x"] == 30
+    assert [explorer.controls[name].description for name in ("x", "n", "colour")] == [
+        *("x (cm)", "count", "colour of the dot")
+    ]
+    assert dot().opening["x"] == 5, "the class keeps its own"
+
+
+def test_buttons_step_and_reset(dot):
+    explorer = dot()
     assert explorer.press("Far right")["x"] == 10
     assert [explorer.press("Step")["n"] for _ in range(5)] == [1, 2, 3, 4, 4]
     assert explorer.press("Back")["n"] == 3
     explorer.set(points=((1, 1, "c"),))
-    assert explorer.reset() == {"x": 5, "n": 0, "points": 2}
+    assert explorer.reset() == {"x": 5, "n": 0, "points": 2, "strength": 1}
     with pytest.raises(ValueError, match="label must be one of Far right, Back, Step, Reset"):
         explorer.press("Jump")
 
 
-def test_dragging_a_line_moves_its_slider():
-    explorer = draggable(Line, "x")
+def film_button(explorer):
+    buttons = explorer.widget.children[1].children
+    return next(button for button in buttons if button.description in ("Play", "Pause"))
+
+
+def test_the_film_plays_to_its_end_pauses_and_starts_again(dot, monkeypatch):
+    monkeypatch.setattr(engine, "SHORTEST", 0.01)
+    monkeypatch.setattr(engine, "LONGEST", 0.01)
+    explorer = dot()
+    button = film_button(explorer)
+
+    async def watch():
+        button.click()
+        assert button.description == "Pause"
+        await asyncio.sleep(0.3)
+        assert explorer.n == 4 and button.description == "Play"
+        button.click()  # at its end it starts again
+        button.click()  # and pauses
+        assert explorer.n == 0 and button.description == "Play"
+        await asyncio.sleep(0.05)
+        assert explorer.n == 0
+
+    asyncio.run(watch())
+    assert explorer.error == ""
+
+
+def test_error_is_shown_in_one_line_and_the_next_value_recovers(dot):
+    explorer = dot()
+    page = Page(explorer, 300)
+    explorer.controls["x"].value = 7
+    assert explorer.error == "ZeroDivisionError: seven is <not> allowed" == page.contents[-1]["alert"]
+    explorer.controls["x"].value = 6
+    assert explorer.error == page.contents[-1]["alert"] == "" and explorer.at()["x"] == 6
+
+
+def test_error_reaches_the_code_that_set_the_value(dot):
+    explorer = dot()
+    for ask in (explorer.set, explorer.at):
+        with pytest.raises(ZeroDivisionError):
+            ask(x=7)
+
+
+# --- the picture -----------------------------------------------------------------------------------------------------
+
+
+def test_blitting_equals_a_full_redraw_wherever_the_control_has_been(dot):
+    explorer = dot()
+    for x in (0, 10, 3, 9.5, 4):
+        explorer.set(x=x)
+        shown(explorer)
+    assert same(shown(explorer), redrawn(explorer))
+
+
+def test_two_pages_each_get_their_own_resolution(dot):
+    explorer = dot()
+    laptop, projector = Page(explorer, 300, "laptop"), Page(explorer, 900, "projector")
+    explorer.set(x=9)
+    assert laptop.pixels.shape == (200, 300, 4) and projector.pixels.shape == (600, 900, 4)
+    for page, width in ((laptop, 300), (projector, 900)):
+        explorer.canvas.redraw()
+        assert same(page.pixels, explorer.canvas.pixels(width))
+
+
+def test_a_page_that_is_gone_costs_nothing(dot):
+    explorer = dot()
+    laptop, projector = Page(explorer, 300, "laptop"), Page(explorer, 900, "projector")
+    projector.say(kind="gone")
+    before = len(projector.frames)
+    explorer.set(x=9)
+    assert len(projector.frames) == before and laptop.pixels.shape == (200, 300, 4)
+
+
+def test_a_page_that_changes_its_size_gets_a_frame_of_that_size(dot):
+    page = Page(dot(), 300)
+    page.say(kind="view", width=450)
+    assert page.pixels.shape == (300, 450, 4)
+
+
+def test_every_message_of_a_page_is_answered(dot):
+    page = Page(dot(), 300)
+    for kind in ({"kind": "ping"}, {"kind": "key", "key": "right"}, {"kind": "gone"}):
+        page.contents.clear()
+        page.say(**kind)
+        assert page.contents
+
+
+def test_frames_without_loss_equal_the_pixels(dot):
+    explorer = dot()
+    page = Page(explorer, 300)
+    explorer.set(x=1)
+    assert same(page.pixels, shown(explorer))
+
+
+def test_a_photograph_in_motion_is_a_jpeg_and_without_loss_at_rest(dot, monkeypatch):
+    monkeypatch.setattr("helpers.explorers.canvas.REST", 0.05)
+
+    class Photograph(Dot):
+        photograph = True
+
+    explorer = dot(kind=Photograph)
+    page = Page(explorer, 300)
+
+    async def hand():
+        explorer.set(x=1)
+        explorer.set(x=2)
+        assert page.frames[-1].format == "JPEG"
+        sent = len(page.frames)
+        await asyncio.sleep(0.2)
+        assert len(page.frames) == sent + 1, "one frame at rest, however many in motion"
+
+    asyncio.run(hand())
+    assert page.frames[-1].format == "PNG" and same(page.pixels, shown(explorer))
+
+
+def test_display_carries_a_live_widget_the_opening_picture_and_text(dot):
+    explorer = dot()
+    bundle = explorer._repr_mimebundle_()
+    assert bundle["text/plain"] == "A dot\nx: 5\nn: 0\npoints: 2\nstrength: 1"
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    explorer.set(x=1)
+    assert explorer._repr_mimebundle_()["image/png"] == bundle["image/png"], "the picture is that of the opening state"
+
+
+def test_readouts_show_four_digits_thousands_and_escape():
+    readouts = engine.Readouts({"a<b": 1 / 3, "n": 1234567, "big": 123456.7, "small": 0.00001234, "t": "x & y"})
+    assert repr(readouts) == "a<b: 0.3333\nn: 1,234,567\nbig: 123,457\nsmall: 1.234e-05\nt: x & y"
+    assert "a&lt;b" in readouts.to_html() and "x &amp; y" in readouts.to_html()
+
+
+# --- the hand --------------------------------------------------------------------------------------------------------
+
+
+def test_dragging_a_line_moves_its_slider(dot):
+    explorer = dot(line)
     drag(explorer, explorer.axes, (5, 1), (6, 2), (7.9, 3))
-    assert explorer.values["x"] == 8
+    assert explorer.x == 8
     drag(explorer, explorer.axes, (8, 1), (99, 1))
-    assert explorer.values["x"] == 10
+    assert explorer.x == 10
 
 
-def test_dragging_away_from_every_part_moves_nothing():
-    explorer = draggable(Line, "x")
+def test_dragging_away_from_every_part_moves_nothing(dot):
+    explorer = dot(line)
     drag(explorer, explorer.axes, (1, 1), (9, 9))
-    assert explorer.values["x"] == 5
+    assert explorer.x == 5
 
 
-def test_dragging_a_point_keeps_the_grip_and_stops_at_the_frame():
-    explorer = draggable(Points, "points")
+def test_a_released_line_does_not_follow_the_pointer(dot):
+    explorer = dot(line)
+    drag(explorer, explorer.axes, (5, 1), (6, 1))
+    hover(explorer, explorer.axes, (9, 1))
+    assert explorer.x == 6
+
+
+def test_the_newest_gesture_says_all_when_others_were_lost(dot):
+    """While the kernel is busy a page keeps only its newest gesture: the press itself may never arrive."""
+    explorer = dot(line)
+    explorer.canvas.gesture = gestures(explorer, explorer.axes, (5, 1), (6, 1), (8, 1))[-1]
+    assert explorer.x == 8
+    explorer.canvas.gesture = gestures(explorer, explorer.axes, (8, 1), (2, 1))[-1]
+    assert explorer.x == 2
+
+
+def test_a_drag_works_the_same_at_every_resolution(dot):
+    explorer = dot(cloud)
+    Page(explorer, 900)
+    drag(explorer, explorer.axes, (2.0, 2.0), (4.0, 5.0))
+    assert explorer.points[0][:2] == pytest.approx((4, 5))
+
+
+def test_dragging_a_point_keeps_the_grip_and_stops_at_the_frame(dot):
+    explorer = dot(cloud)
     drag(explorer, explorer.axes, (2.1, 2.0), (4.1, 5.0))
-    x, y, label = explorer.values["points"][0]
-    assert (x, y, label) == (NEAR(4), NEAR(5), "a")
+    assert explorer.points[0] == (NEAR(4), NEAR(5), "a")
     drag(explorer, explorer.axes, (4, 5), (40, -40))
-    assert explorer.values["points"][0][:2] == (10, 0)
+    assert explorer.points[0][:2] == (10, 0)
 
 
-def test_click_adds_a_point_and_delete_removes_it():
-    explorer = draggable(Points, "points", new=lambda: ("c",))
+def test_click_adds_a_point_and_delete_removes_it(dot):
+    explorer = dot(growing_cloud)
     click(explorer, explorer.axes, (5, 3))
-    assert explorer.values["points"][2] == (NEAR(5), NEAR(3), "c")
+    assert explorer.points[2] == (NEAR(5), NEAR(3), "c")
     press_key(explorer, "delete")
-    assert len(explorer.values["points"]) == 2
+    assert len(explorer.points) == 2
 
 
-def test_click_adds_nothing_unless_asked_to():
-    explorer = draggable(Points, "points")
+def test_click_adds_nothing_unless_asked_to(dot):
+    explorer = dot(cloud)
     click(explorer, explorer.axes, (5, 3))
     press_key(explorer, "delete")
-    assert len(explorer.values["points"]) == 2
+    assert len(explorer.points) == 2
 
 
 @pytest.mark.parametrize(
@@ -238,7 +422,8 @@ def test_click_adds_nothing_unless_asked_to():
         ((4, 2.5), (7, 9), (1, 1, 7, 4)),
         ((3, 3), (5, 4), (3, 2, 6, 5)),
         ((4, 4), (0, 0), (0, 0, 1, 1)),
-        ((2, 3), (20, 3), (10, 1, 10, 4)),
+        ((2, 3), (20, 3), (7, 1, 10, 4)),
+        ((2, 3), (-20, -20), (0, 0, 3, 3)),
     ],
     ids=[
         "upper right corner",
@@ -246,94 +431,97 @@ def test_click_adds_nothing_unless_asked_to():
         "right side",
         "inside",
         "through the other corner",
-        "out of the frame",
+        "against the right border it keeps its size",
+        "against the lower left corner too",
     ],
 )
-def test_dragging_a_box(start, stop, box):
-    explorer = draggable(Boxes, "boxes")
+def test_dragging_a_box(dot, start, stop, box):
+    explorer = dot(frame)
     drag(explorer, explorer.axes, start, stop)
-    assert explorer.values["boxes"][0] == NEAR(box)
+    assert explorer.boxes[0] == NEAR(box)
 
 
-def test_everything_draggable_moves_by_keyboard_too():
-    explorer = draggable(Points, "points")
+def test_everything_draggable_moves_by_keyboard_too(dot):
+    explorer = dot(cloud)
     press_key(explorer, "right")
     press_key(explorer, "shift+up")
-    assert explorer.values["points"][0][:2] == pytest.approx((2.1, 2.5))
+    assert explorer.points[0][:2] == pytest.approx((2.1, 2.5))
     press_key(explorer, "n")
     press_key(explorer, "left")
-    assert explorer.values["points"][1][:2] == pytest.approx((7.9, 8))
+    assert explorer.points[1][:2] == pytest.approx((7.9, 8))
     press_key(explorer, "p")
     before = shown(explorer)
     press_key(explorer, "n")
-    assert (shown(explorer) != before).any(), "a ring shows which part is chosen"
+    assert not same(shown(explorer), before), "a ring shows which part is chosen"
 
 
-def test_arrow_up_moves_up_on_a_turned_axis():
-    explorer = draggable(Points, "points")
+def test_arrow_up_moves_up_on_a_turned_axis(dot):
+    explorer = dot(cloud)
     explorer.axes.invert_yaxis()
     press_key(explorer, "up")
-    assert explorer.values["points"][0][:2] == pytest.approx((2, 1.9))
+    assert explorer.points[0][:2] == pytest.approx((2, 1.9))
 
 
-def test_line_moves_by_keyboard():
-    explorer = draggable(Line, "x")
+def test_line_moves_by_keyboard(dot):
+    explorer = dot(line)
     press_key(explorer, "shift+right")
-    assert explorer.values["x"] == 5.5
+    assert explorer.x == 5.5
 
 
-def test_zooming_comes_before_dragging():
-    explorer = draggable(Line, "x")
-    owner = object()
-    explorer.canvas.widgetlock(owner)
-    drag(explorer, explorer.axes, (5, 1), (8, 1))
-    assert explorer.values["x"] == 5
-    explorer.canvas.widgetlock.release(owner)
+def test_the_pointers_look_tells_what_can_be_grabbed(dot):
+    explorer = dot(line, growing_cloud)
+    looks = []
+    for place in ((5, 1), (2, 2), (3, 7)):
+        hover(explorer, explorer.axes, place)
+        looks.append(explorer.canvas.cursor)
+    assert looks == ["ew-resize", "grab", "copy"]
+    plain = dot(cloud)
+    hover(plain, plain.axes, (5, 5))
+    assert plain.canvas.cursor == "default"
 
 
-def test_latest_value_wins_when_an_update_is_slow():
-    """Thirty motions arrive while updates take 20 ms each: the picture must not play all of them afterwards."""
+def test_pointing_can_set_a_control(dot):
+    class Column(Handle):
+        def pointed(self, values, x, y):
+            return round(x)
+
+    explorer = dot(lambda axes: Column(axes, "n"))
+    hover(explorer, explorer.axes, (3.1, 5))
+    assert explorer.n == 3
+    click(explorer, explorer.axes, (1.2, 5))
+    assert explorer.n == 1
+
+
+def test_pictures_without_handles_are_not_reached_by_tab(dot):
+    assert dot(line).canvas.draggable and not dot().canvas.draggable
+
+
+def test_an_update_that_is_slow_is_made_once_for_many_gestures(dot):
+    """ipywidgets keeps the newest gesture while the kernel works, so the kernel sees few of a fast hand's."""
     calls = []
 
-    def slow(x, **_):
-        time.sleep(0.02)
-        calls.append(x)
-        return {"x": x}
+    class Slow(Dot):
+        def solve(self, **values):
+            time.sleep(0.01)
+            calls.append(values["x"])
+            return super().solve(**values)
 
-    explorer = build(update=slow, handles=lambda axes: [Line(axes, "x")])
-    places = explorer.axes.transData.transform([(x, 5) for x in np.linspace(5, 9, 30)])
+    explorer = dot(line, kind=Slow)
     calls.clear()
-
-    async def hand():
-        mouse(explorer.canvas, "button_press", *places[0])
-        for place in places:
-            mouse(explorer.canvas, "motion_notify", *place)
-            await asyncio.sleep(0)
-        await asyncio.sleep(0.1)
-        mouse(explorer.canvas, "button_release", *places[-1])
-
-    asyncio.run(hand())
-    assert explorer.values["x"] == 9 == calls[-1]
-    assert len(calls) < 10, calls
+    for gesture in gestures(explorer, explorer.axes, (5, 1), *[(5 + i / 10, 1) for i in range(30)])[::15]:
+        explorer.canvas.gesture = gesture
+    assert len(calls) <= 3
 
 
-def test_display_carries_a_live_widget_a_picture_and_text():
-    explorer = build()
-    bundle = explorer._repr_mimebundle_()
-    assert bundle["text/plain"] == "A dot\nx: 5\nn: 0\npoints: 2"
-    assert "application/vnd.jupyter.widget-view+json" in bundle
-    explorer.set(x=1)
-    assert explorer._repr_mimebundle_()["image/png"] == bundle["image/png"], "the picture is that of the opening state"
+def test_gestures_are_not_echoed_to_pages(dot):
+    assert dot().canvas.trait_metadata("gesture", "echo_update") is False
 
 
-def test_readouts_show_four_digits_and_escape():
-    readouts = engine.Readouts({"a<b": 1 / 3, "n": 1234567, "t": "x & y"})
-    assert repr(readouts) == "a<b: 0.3333\nn: 1234567\nt: x & y"
-    assert "a&lt;b" in readouts.to_html() and "x &amp; y" in readouts.to_html()
+# --- no leaks --------------------------------------------------------------------------------------------------------
 
 
-def test_no_leak_over_500_updates():
-    explorer = build()
+def test_no_leak_over_500_updates(dot):
+    explorer = dot()
     explorer.set(x=1)
     gc.collect()
     widgets_before, objects_before = len(_instances), len(gc.get_objects())
@@ -347,8 +535,8 @@ def test_no_leak_over_500_updates():
 def test_closing_releases_widgets_and_figure():
     gc.collect()
     before = len(_instances)
-    explorer = build(play="n")
-    figure = weakref.ref(explorer.canvas.figure)
+    explorer = Dot()
+    figure = weakref.ref(explorer.figure)
     explorer.close()
     explorer.close()
     assert len(_instances) == before
@@ -357,7 +545,7 @@ def test_closing_releases_widgets_and_figure():
     assert figure() is None
 
 
-def test_running_a_cell_again_closes_its_earlier_explorers(monkeypatch):
+def test_running_a_cell_again_closes_its_earlier_explorers(dot, monkeypatch):
     class Shell:
         parent: dict
 
@@ -365,12 +553,21 @@ def test_running_a_cell_again_closes_its_earlier_explorers(monkeypatch):
             return self.parent
 
     monkeypatch.setattr(engine, "get_ipython", Shell)
+
+    def alive(explorer):
+        return explorer.widget.comm is not None
+
     Shell.parent = {"metadata": {"cellId": "c1"}, "header": {"msg_id": "1"}}
-    first, second = build(), build()
-    assert first.comm is not None and second.comm is not None
+    first, second = dot(), dot()
+    assert alive(first) and alive(second)
     Shell.parent = {"metadata": {"cellId": "c2"}, "header": {"msg_id": "2"}}
-    elsewhere = build()
+    elsewhere = dot()
     Shell.parent = {"metadata": {"cellId": "c1"}, "header": {"msg_id": "3"}}
-    third = build()
-    assert first.comm is None and second.comm is None
-    assert elsewhere.comm is not None and third.comm is not None
+    third = dot()
+    assert not alive(first) and not alive(second)
+    assert alive(elsewhere) and alive(third)
+
+
+def test_shares_are_of_the_picture(dot):
+    explorer = dot()
+    assert share(explorer, explorer.figure.axes[0], (0, 0)) < (0.5, 0.5) < share(explorer, explorer.axes, (10, 10)) < (1, 1)
