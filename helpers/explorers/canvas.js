@@ -105,10 +105,11 @@ function render({ model, el }) {
   };
 
   // A slider or button beside the picture asks too: if the kernel is gone, somebody should say so.
-  const box = el.parentElement?.closest(".viva-explorer");
-  const ask = () => waiting ?? tell({ kind: "ping" });
+  const ask = event => {
+    if (!waiting && el.closest(".viva-explorer")?.contains(event.target)) tell({ kind: "ping" });
+  };
   const asking = ["pointerup", "keyup"];
-  asking.forEach(name => box?.addEventListener(name, ask));
+  asking.forEach(name => addEventListener(name, ask));
 
   const sizes = new ResizeObserver(measure);
   sizes.observe(frame);
@@ -127,7 +128,7 @@ function render({ model, el }) {
   return () => {
     sizes.disconnect();
     sharpness.onchange = null;
-    asking.forEach(name => box?.removeEventListener(name, ask));
+    asking.forEach(name => removeEventListener(name, ask));
     model.off("msg:custom", hear);
     model.off("change:cursor", point);
     removeEventListener("pagehide", leave);

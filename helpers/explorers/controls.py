@@ -44,7 +44,7 @@ class Control:
         self.name, self.label = name, self.label or name.replace("_", " ")
 
     def __get__(self, explorer, owner):
-        return self if explorer is None else explorer.controls[self.name].value
+        return self if explorer is None else explorer.values[self.name]
 
     @property
     def description(self):
@@ -179,5 +179,5 @@ class Button:
 
 
 def button(label):
-    """Make a method a button: it returns the values to set, as a dict."""
+    """Make a method a button: it gets the values of all controls and returns those to set, both as a dict."""
     return partial(Button, label)

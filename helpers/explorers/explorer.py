@@ -8,6 +8,7 @@ text, play and reset, errors that are shown and forgotten, a picture for readers
 import asyncio
 from base64 import b64encode
 from dataclasses import replace
+from functools import partial
 from html import escape
 from io import BytesIO
 from numbers import Integral, Real
@@ -137,7 +138,7 @@ class Explorer:
         return {}
 
     def buttons(self):
-        """Return {label: a callable that returns the values to set}; by default the methods marked `button`."""
+        """Return {label: a callable from all values to those to set}; by default the methods marked `button`."""
         return {held.label: getattr(self, name) for name, held in _declared(type(self), Button).items()}
 
     # --- what `draw` uses --------------------------------------------------------------------------------------------
@@ -155,8 +156,8 @@ class Explorer:
 
     @property
     def values(self):
-        """The value of every control."""
-        return {name: control.value for name, control in self.controls.items()}
+        """The value of every control, on its steps: a page's own arithmetic may differ in the last digit."""
+        return {name: control.nearest(self.controls[name].value) for name, control in self.declared.items()}
 
     def at(self, **values):
         """Return what the readouts would be with these values. Nothing moves.
@@ -185,13 +186,14 @@ class Explorer:
         self.refresh()
         return self._said
 
-    def at_press(self, label):
-        """Return what the readouts would be after the button `label`. Nothing moves."""
-        return self.at(**self._action(label)())
+    def at_press(self, label, **values):
+        """Return what the readouts would be with these values and then the button `label`. Nothing moves."""
+        values = self._checked(values)
+        return self.at(**values | self._action(label)(values))
 
     def press(self, label):
         """Do what the button `label` does, and return the readouts."""
-        return self.set(**self._action(label)())
+        return self.set(**self._action(label)(self.values))
 
     def reset(self):
         """Return every control to its opening value, and return the readouts."""
@@ -261,12 +263,12 @@ class Explorer:
 
     def _actions(self):
         """Every button: the explorer's own, those of the film, and Reset."""
-        film = {"Back": lambda: self._stepped(-1), "Step": lambda: self._stepped(1)} if self.plays else {}
-        return {**self.buttons(), **film, "Reset": lambda: self.opening}
+        film = {"Back": partial(self._stepped, -1), "Step": partial(self._stepped, 1)} if self.plays else {}
+        return {**self.buttons(), **film, "Reset": lambda values: self.opening}
 
-    def _stepped(self, direction):
-        slider = self.controls[self.plays]
-        return {self.plays: min(max(slider.value + direction * slider.step, slider.min), slider.max)}
+    def _stepped(self, direction, values):
+        slider = self.declared[self.plays]
+        return {self.plays: slider.nearest(values[self.plays] + direction * slider.step)}
 
     def _complain(self, error):
         self.error = f"{type(error).__name__}: {error}"

@@ -89,25 +89,25 @@ class Threshold(Explorer):
         }
 
     @button("Equal error rate")
-    def equal_error_rate(self):
-        return self._lowest(lambda counts: abs(counts.fpr - (1 - counts.recall)))
+    def equal_error_rate(self, values):
+        return self._lowest(values, lambda counts: abs(counts.fpr - (1 - counts.recall)))
 
     @button("Best F-beta")
-    def best_f_beta(self):
-        return self._lowest(lambda counts: -counts.fbeta)
+    def best_f_beta(self, values):
+        return self._lowest(values, lambda counts: -counts.fbeta)
 
     @button("Break-even point")
-    def break_even_point(self):
-        return self._lowest(lambda counts: abs(counts.fp - counts.fn))
+    def break_even_point(self, values):
+        return self._lowest(values, lambda counts: abs(counts.fp - counts.fn))
 
     @button("Lowest cost")
-    def lowest_cost(self):
-        return self._lowest(lambda counts: counts.cost)
+    def lowest_cost(self, values):
+        return self._lowest(values, lambda counts: counts.cost)
 
-    def _lowest(self, loss):
+    def _lowest(self, values, loss):
         """The slider's threshold at which `loss` of the counts is lowest."""
         thresholds = np.linspace(0, 1, 501).tolist()
-        return {"threshold": min(thresholds, key=lambda t: loss(self.solve(t, self.beta, self.miss_cost)))}
+        return {"threshold": min(thresholds, key=lambda t: loss(self.solve(**values | {"threshold": t})))}
 
 
 class Counts(NamedTuple):

@@ -70,13 +70,16 @@ class Lab:
                 time.sleep(0.1)
         raise TimeoutError((self.folder / "server.log").read_text())
 
-    def open(self, notebook, width=1280, height=800, scale=1):
-        """Open a notebook in a fresh workspace, without the side bar, and return its page."""
-        page = self.browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
+    def open(self, notebook, size=(1280, 800), scale=1, sidebar=False, touch=False):
+        """Open a notebook in a fresh workspace and return its page."""
+        page = self.browser.new_page(
+            viewport=dict(zip(("width", "height"), size, strict=True)), device_scale_factor=scale, has_touch=touch
+        )
         page.set_default_timeout(60_000)
         page.goto(f"{self.url}/lab/workspaces/{notebook}-{time.monotonic_ns()}/tree/{notebook}.ipynb?reset")
         page.wait_for_selector(".jp-Notebook .jp-Cell")
-        page.evaluate("void window.jupyterapp.commands.execute('application:toggle-left-area')")
+        if not sidebar:
+            page.evaluate("void window.jupyterapp.commands.execute('application:toggle-left-area')")
         page.wait_for_function(
             "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"
         )

@@ -61,8 +61,8 @@ class Dot(Explorer):
         return {"n": 4 if values["colour"] == "red" else 2}
 
     @button("Far right")
-    def far_right(self):
-        return {"x": 10}
+    def far_right(self, values):
+        return {"x": 10 - values["n"]}
 
 
 @pytest.fixture
@@ -135,6 +135,7 @@ def test_at_says_what_would_be_and_moves_nothing(dot):
     before = shown(explorer)
     assert explorer.at(x=8, n=2) == {"x": 8, "n": 2, "points": 2, "strength": 1}
     assert explorer.at_press("Far right")["x"] == 10
+    assert explorer.at_press("Far right", n=2)["x"] == 8
     assert explorer.values == explorer.opening and same(shown(explorer), before)
 
 
