@@ -6,7 +6,7 @@ from importlib import import_module
 
 import numpy as np
 
-from helpers.explorers.explorer import SLIDERS
+from helpers.explorers.controls import Slider
 from helpers.topics import TOPICS
 
 from .row import Row
@@ -22,10 +22,9 @@ def rows():
 
 
 def update_and_draw(explorer, updates=40):
-    """Return the median time in ms from a new value to the encoded picture, for the slowest of the controls."""
-    explorer.canvas.syncing_data_url = False  # as when a browser has connected
-    explorer.canvas.draw()
+    """Return the median time in ms from a new value to the drawn picture, for the slowest of the controls."""
     rng = np.random.default_rng(0)
+    explorer.canvas.pixels()
     medians = []
     for change in changes(explorer, rng):
         times = []
@@ -33,6 +32,7 @@ def update_and_draw(explorer, updates=40):
             name, value = change()
             start = time.perf_counter()
             explorer.assign(name, value)
+            explorer.canvas.pixels()
             times.append(time.perf_counter() - start)
         explorer.reset()
         medians.append(statistics.median(times) * 1000)
@@ -42,20 +42,14 @@ def update_and_draw(explorer, updates=40):
 
 def changes(explorer, rng):
     """Yield, for every slider and every handle, a function that returns a control's name and a new value for it."""
-    for name, slider in explorer._controls.items():
-        if isinstance(slider, SLIDERS):
-            base = getattr(slider, "base", None)
-            yield lambda name=name, slider=slider, base=base: (name, at(rng.uniform(slider.min, slider.max), base))
-    for handle in explorer._pointer._handles:
-        part = next(iter(handle.places(explorer.values[handle.name])), None)
+    for name, control in explorer.declared.items():
+        if isinstance(control, Slider):
+            yield lambda name=name, control=control: (name, control.between(rng.random()))
+    for handle in explorer.handles:
+        part = next(iter(handle.places(explorer.values)), None)
         if part is not None:
             span = np.ptp([handle.axes.get_xlim(), handle.axes.get_ylim()], axis=1)
             yield lambda handle=handle, part=part, span=span: (
                 handle.name,
-                handle.moved(explorer.values[handle.name], part, *rng.uniform(-0.1, 0.1, 2) * span),
+                handle.moved(explorer.values, part, *rng.uniform(-0.1, 0.1, 2) * span),
             )
-
-
-def at(position, base):
-    """The value of a slider at a position: that of a logarithmic one is an exponent."""
-    return position if base is None else base**position

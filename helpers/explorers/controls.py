@@ -94,9 +94,10 @@ class Slider(Control):
         return stepped if isinstance(stepped, Integral) else round(stepped, 9)
 
     def samples(self):
-        return [self.nearest(self._between(share)) for share in SHARES]
+        return [self.nearest(self.between(share)) for share in SHARES]
 
-    def _between(self, share):
+    def between(self, share):
+        """The value at a share of the way along the slider."""
         return self.low + share * (self.high - self.low)
 
 
@@ -115,7 +116,7 @@ class LogSlider(Slider):
         steps = round(log10(value / self.low) / self.step)
         return float(10 ** min(log10(self.low) + steps * self.step, log10(self.high)))
 
-    def _between(self, share):
+    def between(self, share):
         return self.low * (self.high / self.low) ** share
 
 
