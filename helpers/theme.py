@@ -29,7 +29,9 @@ INK, MUTED, PAPER = _PAPERS[_CHOSEN]
 
 def style():
     """Return a context in which figures and their artists are made in this look, whatever the user's own settings."""
-    ink = dict.fromkeys(("axes.labelcolor", "axes.titlecolor", "text.color", "xtick.labelcolor", "ytick.labelcolor"), INK)
+    ink = dict.fromkeys(
+        ("axes.labelcolor", "axes.titlecolor", "text.color", "xtick.labelcolor", "ytick.labelcolor"), INK
+    )
     muted = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color", "grid.color"), MUTED)
     paper = dict.fromkeys(("figure.facecolor", "savefig.facecolor", "axes.facecolor"), PAPER)
     return rc_context(ink | muted | paper | {"figure.dpi": DPI}, Path(__file__).with_name("viva.mplstyle"))

@@ -1,159 +1,230 @@
 """Explorers of topic 18: two boxes to drag, a race of four losses, and non-maximum suppression on a photograph."""
 
 from functools import cache
+from typing import NamedTuple
 
-import ipywidgets as widgets
 import numpy as np
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
 from .. import datasets, theme
 from ..algorithms import boxes
-from .explorer import Explorer, State
+from .controls import Choice, Slider, State, button
+from .explorer import Explorer
 from .handles import Boxes, Points
 
+MEASURES = {
+    "IoU": boxes.box_iou,
+    "GIoU": boxes.generalized_box_iou,
+    "DIoU": boxes.distance_box_iou,
+    "CIoU": boxes.complete_box_iou,
+}
 LOSSES = {
     "IoU": (boxes.iou_loss, theme.VERMILLION, ":"),
     "GIoU": (boxes.generalized_box_iou_loss, theme.BLUE, "--"),
     "DIoU": (boxes.distance_box_iou_loss, theme.GREEN, "-"),
     "CIoU": (boxes.complete_box_iou_loss, theme.PURPLE, "-."),
 }
-TARGET = 10.0, 10.0, 1.0, 1.0  # of the race: centre and size
-SPACING = 0.5  # of the starts of the race
-SHAPES = {"square": 1.0, "wide, 4 : 1": 4.0, "tall, 1 : 4": 0.25}  # of the box that starts: width over height
-STEPS = 160
+WIDTH, HEIGHT = 640, 427  # of the photograph that the two boxes could lie on
 
 
-def overlap(box1, box2):
+class Overlap(Explorer):
     """Drag and resize two boxes; watch IoU, GIoU, DIoU and CIoU and what they are made of.
+
+    Drag a box by its middle, a side or a corner.
 
     Parameters
     ----------
     box1, box2 : (4,) array_like
         x1, y1, x2, y2 in pixels; y grows upwards. There is room for a photograph of 640 x 427.
 
-    Returns
-    -------
-    Explorer
-        Control: boxes, a tuple of two boxes. Drag a box by its middle, a side or a corner.
-
     Raises
     ------
     ValueError
         If a box is inverted or not made of four numbers.
     """
-    width, height = 640, 427
-    opening = tuple(map(tuple, boxes.box_convert([box1, box2], "xyxy", "xyxy").tolist()))
-    figure = theme.figure(height=420)
-    axes = figure.subplots()
-    axes.set(xlim=(0, width), ylim=(0, height), xlabel="x (px)", ylabel="y (px)", aspect="equal")
-    axes.grid()
-    hull = Rectangle((0, 0), 0, 0, facecolor="none", edgecolor=theme.INK, linestyle=":", linewidth=2)
-    both = Rectangle((0, 0), 0, 0, facecolor=theme.SKY, edgecolor=theme.INK, linewidth=0, alpha=0.6, hatch="//")
-    axes.add_patch(hull)
-    axes.add_patch(both)
-    (sides_a,) = axes.plot([], [], color=theme.BLUE, linestyle="-", linewidth=4, solid_capstyle="projecting")
-    (sides_b,) = axes.plot([], [], color=theme.VERMILLION, linestyle="--", linewidth=4)
-    (between,) = axes.plot([], [], color=theme.INK, linestyle="-", linewidth=1.5)
-    (centre_a,) = axes.plot([], [], marker="$A$", color=theme.BLUE, markersize=16)
-    (centre_b,) = axes.plot([], [], marker="$B$", color=theme.VERMILLION, markersize=16)
 
-    def update(boxes):
+    title = "Two boxes and four measures"
+    size = 640, 420
+
+    boxes = State(())
+
+    def __init__(self, box1, box2):
+        opening = tuple(map(tuple, boxes.box_convert([box1, box2], "xyxy", "xyxy").tolist()))
+        super().__init__(boxes={"value": opening})
+
+    def draw(self, figure):
+        axes = figure.subplots()
+        axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT), xlabel="x (px)", ylabel="y (px)", aspect="equal")
+        axes.grid()
+        hull = Rectangle((0, 0), 0, 0, facecolor="none", edgecolor=theme.INK, linestyle=":", linewidth=2)
+        both = Rectangle((0, 0), 0, 0, facecolor=theme.SKY, edgecolor=theme.INK, linewidth=0, alpha=0.6, hatch="//")
+        self.hull, self.both = self.live([axes.add_patch(hull), axes.add_patch(both)])
+        looks = (theme.BLUE, "-", "$A$"), (theme.VERMILLION, "--", "$B$")
+        self.sides, self.centers = [], []
+        for colour, line, letter in looks:
+            self.sides += self.live(axes.plot([], [], color=colour, linestyle=line, linewidth=4))
+            self.centers += self.live(axes.plot([], [], marker=letter, color=colour, markersize=16, zorder=3))
+        (self.between,) = self.live(axes.plot([], [], color=theme.INK, linestyle="-", linewidth=1.5))
+        self.hand(Boxes(axes, "boxes"))
+
+    def solve(self, boxes):
         pair = np.array(boxes)
-        centres, sizes = (pair[:, :2] + pair[:, 2:]) / 2, pair[:, 2:] - pair[:, :2]
-        around = np.ptp(np.vstack([pair[:, :2], pair[:, 2:]]), axis=0)
         corner = pair[:, :2].max(axis=0)
-        shared = np.maximum(pair[:, 2:].min(axis=0) - corner, 0)
-        hull.set_bounds(*pair[:, :2].min(axis=0), *around)
-        both.set_bounds(*corner, *(shared if shared.all() else (0, 0)))
-        sides_a.set_data(*_outline(pair[:1]))
-        sides_b.set_data(*_outline(pair[1:]))
-        between.set_data(*centres.T)
-        centre_a.set_data(*centres[:1].T)
-        centre_b.set_data(*centres[1:].T)
+        return _Pair(
+            pair,
+            centers=(pair[:, :2] + pair[:, 2:]) / 2,
+            sizes=pair[:, 2:] - pair[:, :2],
+            corner=corner,
+            shared=np.maximum(pair[:, 2:].min(axis=0) - corner, 0),
+            around=pair[:, 2:].max(axis=0) - pair[:, :2].min(axis=0),
+        )
+
+    def show(self, pair):
+        self.hull.set_bounds(*pair.boxes[:, :2].min(axis=0), *pair.around)
+        self.both.set_bounds(*pair.corner, *(pair.shared if pair.shared.all() else (0, 0)))
+        self.between.set_data(*pair.centers.T)
+        for n in (0, 1):
+            self.sides[n].set_data(*_outline(pair.boxes[n : n + 1]))
+            self.centers[n].set_data(*pair.centers[n : n + 1].T)
+
+    def readouts(self, pair):
+        shared = float(pair.shared.prod())
         return {
-            **{name: float(measure(pair[:1], pair[1:])[0, 0]) for name, measure in _MEASURES.items()},
-            "intersection (px²)": float(shared.prod()),
-            "union (px²)": float(sizes.prod(axis=1).sum() - shared.prod()),
-            "box around both (px²)": float(around.prod()),
-            "its diagonal (px)": float(np.hypot(*around)),
-            "distance of the centres (px)": float(np.hypot(*(centres[0] - centres[1]))),
-            "width : height, A": _ratio(sizes[0]),
-            "width : height, B": _ratio(sizes[1]),
+            **{name: float(measure(pair.boxes[:1], pair.boxes[1:])[0, 0]) for name, measure in MEASURES.items()},
+            "intersection (px²)": shared,
+            "union (px²)": float(pair.sizes.prod(axis=1).sum() - shared),
+            "box around both (px²)": float(pair.around.prod()),
+            "its diagonal (px)": float(np.hypot(*pair.around)),
+            "distance of the centers (px)": float(np.hypot(*(pair.centers[0] - pair.centers[1]))),
+            "width : height, A": _ratio(pair.sizes[0]),
+            "width : height, B": _ratio(pair.sizes[1]),
         }
 
-    def place(*fractions):
-        """A button's action: both boxes at fractions of the width and height."""
-        scale = width, height, width, height
-        return lambda: {"boxes": tuple(tuple(f * s for f, s in zip(box, scale, strict=True)) for box in fractions)}
+    @button("Apart")
+    def apart(self, values):
+        return _placed((0.05, 0.1, 0.3, 0.4), (0.65, 0.55, 0.95, 0.9))
 
-    actions = {
-        "Apart": place((0.05, 0.1, 0.3, 0.4), (0.65, 0.55, 0.95, 0.9)),
-        "Touching": place((0.1, 0.3, 0.4, 0.7), (0.4, 0.3, 0.7, 0.7)),
-        "One inside": place((0.1, 0.1, 0.9, 0.9), (0.15, 0.15, 0.35, 0.45)),
-        "Same centre": place((0.1, 0.35, 0.9, 0.65), (0.4, 0.1, 0.6, 0.9)),
-    }
-    live = [hull, both, sides_a, sides_b, between, centre_a, centre_b]
-    return Explorer(
-        *("Two boxes and four measures", figure, {"boxes": State(opening)}, live, update),
-        handles=[Boxes(axes, "boxes")],
-        actions=actions,
-    )
+    @button("Touching")
+    def touching(self, values):
+        return _placed((0.1, 0.3, 0.4, 0.7), (0.4, 0.3, 0.7, 0.7))
+
+    @button("One inside")
+    def one_inside(self, values):
+        return _placed((0.1, 0.1, 0.9, 0.9), (0.15, 0.15, 0.35, 0.45))
+
+    @button("Same center")
+    def same_center(self, values):
+        return _placed((0.1, 0.35, 0.9, 0.65), (0.4, 0.1, 0.6, 0.9))
 
 
-def race():
+class _Pair(NamedTuple):
+    """Two boxes, (2, 4), with centers and sizes, (2, 2), and corner and size of what they share and of what is around."""
+
+    boxes: np.ndarray
+    centers: np.ndarray
+    sizes: np.ndarray
+    corner: np.ndarray
+    shared: np.ndarray
+    around: np.ndarray
+
+
+def _placed(*fractions):
+    """Both boxes at fractions of the width and height."""
+    scale = WIDTH, HEIGHT, WIDTH, HEIGHT
+    return {"boxes": tuple(tuple(f * s for f, s in zip(box, scale, strict=True)) for box in fractions)}
+
+
+def _ratio(size):
+    return float(size[0] / size[1]) if size[1] else "flat"
+
+
+# --- the race --------------------------------------------------------------------------------------------------------
+
+TARGET = 10.0, 10.0, 1.0, 1.0  # center and size
+SPACING, REACH = 0.5, 6  # of the starts: their distance, and how many lie on each side of the target
+SHAPES = {"square": 1.0, "wide, 4 : 1": 4.0, "tall, 1 : 4": 0.25}  # of the box that starts: width over height
+STEPS = 160
+
+
+class Race(Explorer):
     """One box runs to its target under four losses; scrub the steps, drag the start.
 
     The paths are computed once, for starts on a grid around the target, by `boxes.regress`.
-
-    Returns
-    -------
-    Explorer
-        Controls: step, shape (of the starting box), start (its centre, a tuple of one point).
     """
-    paths, errors, overlaps = _races()
-    figure = theme.figure(height=380)
-    scene, chart = figure.subplots(1, 2, width_ratios=[1, 1.1])
-    scene.set(xlim=(5.8, 14.2), ylim=(5.8, 14.2), box_aspect=1, xlabel="x", ylabel="y", title="The boxes at this step")
-    scene.plot(*_outline(boxes.box_convert([TARGET], "cxcywh", "xyxy")), color=theme.INK, linewidth=4)
-    scene.annotate("target", TARGET[:2], (10, 6.6), ha="center", arrowprops={"arrowstyle": "-", "color": theme.MUTED})
-    chart.set(xlim=(0, STEPS), ylim=(1e-4, 20), yscale="log", xlabel="step", title="Error: Δx + Δy + Δw + Δh")
-    chart.grid()
-    runners, curves = [], []
-    for name, (_, colour, line) in LOSSES.items():
-        runners += scene.plot([], [], color=colour, linestyle=line, linewidth=3)
-        curves += chart.plot([], [], color=colour, linestyle=line, label=name)
-    chart.legend(loc="lower left", ncols=2, handlelength=3)
-    (begin,) = scene.plot([], [], "o", color=theme.ORANGE, markeredgecolor=theme.INK, markersize=11)
-    (cursor,) = chart.plot([], [], color=theme.INK, linewidth=1.5)
-    steps = np.arange(STEPS + 1)
 
-    def update(step, shape, start):
-        column, row = (round((c - t) / SPACING) + _REACH for c, t in zip(start[0], TARGET[:2], strict=True))
-        column, row = np.clip([column, row], 0, 2 * _REACH)
-        case = list(SHAPES).index(shape), row, column
-        for which, (runner, curve) in enumerate(zip(runners, curves, strict=True)):
-            runner.set_data(*_outline(paths[which, step][case][None]))
-            curve.set_data(steps, errors[(which, slice(None), *case)])
-        begin.set_data([TARGET[0] + (column - _REACH) * SPACING], [TARGET[1] + (row - _REACH) * SPACING])
-        cursor.set_data([step, step], [1e-4, 20])
+    title = "Four losses, one race"
+    size = 660, 380
+    plays = "step"
+
+    step = Slider(0, 0, STEPS)
+    shape = Choice("square", list(SHAPES), label="the box starts")
+    start = State(((13.0, 10.0),))
+
+    def draw(self, figure):
+        scene, chart = figure.subplots(1, 2, width_ratios=[1, 1.1])
+        scene.set(xlim=(5.8, 14.2), ylim=(5.8, 14.2), box_aspect=1, xlabel="x", ylabel="y", title="The boxes now")
+        scene.plot(*_outline(boxes.box_convert([TARGET], "cxcywh", "xyxy")), color=theme.INK, linewidth=4)
+        scene.annotate(
+            "target", TARGET[:2], (10, 6.6), ha="center", arrowprops={"arrowstyle": "-", "color": theme.MUTED}
+        )
+        chart.set(xlim=(0, STEPS), ylim=(1e-4, 20), yscale="log", xlabel="step", title="Error: Δx + Δy + Δw + Δh")
+        chart.grid()
+        self.runners, self.curves = [], []
+        for name, (_, colour, line) in LOSSES.items():
+            self.runners += self.live(scene.plot([], [], color=colour, linestyle=line, linewidth=3))
+            self.curves += self.live(chart.plot([], [], color=colour, linestyle=line, label=name))
+        figure.legend(handles=self.curves, loc="outside lower center", ncols=4, handlelength=3)
+        marker = {"color": theme.ORANGE, "markeredgecolor": theme.INK, "markersize": 11}
+        (self.begin,) = self.live(scene.plot([], [], "o", **marker))
+        self.cursor = self.live(chart.axvline(0, color=theme.INK, linewidth=1.5))
+        self.hand(Points(scene, "start"))
+
+    def solve(self, step, shape, start):
+        cells = [round((c - t) / SPACING) for c, t in zip(start[0], TARGET[:2], strict=True)]
+        column, row = np.clip(cells, -REACH, REACH)
+        paths, errors, overlaps = _races()
+        case = slice(None), slice(None), list(SHAPES).index(shape), row + REACH, column + REACH
+        begin = TARGET[0] + column * SPACING, TARGET[1] + row * SPACING
+        return step, begin, paths[case][:, step], errors[case], overlaps[case][:, step]
+
+    def show(self, solution):
+        step, begin, places, errors, _ = solution
+        for runner, curve, place, error in zip(self.runners, self.curves, places, errors, strict=True):
+            runner.set_data(*_outline(place[None]))
+            curve.set_data(range(step + 1), error[: step + 1])  # what is to come is for the reader to predict
+        self.begin.set_data(*np.array(begin)[:, None])
+        self.cursor.set_xdata([step, step])
+
+    def readouts(self, solution):
+        step, _, _, errors, overlaps = solution
         return {
-            **{f"error, {name} loss": float(errors[(n, step, *case)]) for n, name in enumerate(LOSSES)},
-            **{f"IoU reached, {name} loss": float(overlaps[(n, step, *case)]) for n, name in enumerate(LOSSES)},
+            **{f"error, {name} loss": float(error[step]) for name, error in zip(LOSSES, errors, strict=True)},
+            **{f"IoU reached, {name} loss": float(iou) for name, iou in zip(LOSSES, overlaps, strict=True)},
         }
 
-    controls = {
-        "step": widgets.IntSlider(60, min=0, max=STEPS, description="step"),
-        "shape": widgets.Dropdown(options=list(SHAPES), description="the box starts"),
-        "start": State(((13.0, 10.0),)),
-    }
-    return Explorer(
-        *("Four losses, one race", figure, controls, [*runners, *curves, begin, cursor], update),
-        handles=[Points(scene, "start")],
-        play="step",
-    )
+
+@cache
+def _races():
+    """Boxes, errors and IoU: (loss, step, shape, row, column), the boxes with a last axis of four."""
+    places = np.arange(-REACH, REACH + 1) * SPACING
+    ratio, y, x = (grid.ravel() for grid in np.meshgrid(list(SHAPES.values()), places, places, indexing="ij"))
+    starts = np.column_stack([TARGET[0] + x, TARGET[1] + y, np.sqrt(ratio), 1 / np.sqrt(ratio)])
+    starts, target = boxes.box_convert(starts, "cxcywh", "xyxy"), boxes.box_convert([TARGET], "cxcywh", "xyxy")
+    targets = np.repeat(target, len(x), axis=0)
+    paths = np.stack([boxes.regress(loss, starts, targets, STEPS) for loss, _, _ in LOSSES.values()])
+    flat = paths.reshape(-1, 4)
+    errors = np.abs(boxes.box_convert(flat, "xyxy", "cxcywh") - TARGET).sum(axis=1)
+    shape = len(LOSSES), STEPS + 1, len(SHAPES), len(places), len(places)
+    return paths.reshape(*shape, 4), errors.reshape(shape), boxes.box_iou(flat, target).reshape(shape)
 
 
-def suppression(image, candidates, scores, objects):
+# --- suppression -----------------------------------------------------------------------------------------------------
+
+METHODS = "NMS", "Soft-NMS, linear", "Soft-NMS, Gaussian"
+
+
+class Suppression(Explorer):
     """Thin out detections on a photograph by NMS or Soft-NMS; slide the threshold.
 
     Parameters
@@ -165,73 +236,86 @@ def suppression(image, candidates, scores, objects):
     objects : (m, 4) array_like
         The true boxes; one is found if a kept box has IoU 0.5 or more with it.
 
-    Returns
-    -------
-    Explorer
-        Controls: method, iou_threshold, sigma (of the Gaussian), score_threshold (what is shown).
-
     Raises
     ------
     ValueError
         As `boxes.nms`.
     """
-    boxes.nms(candidates, scores, 0.5)  # refuses what is not boxes with scores
-    candidates, scores = np.asarray(candidates, dtype=float), np.asarray(scores, dtype=float)
-    hits = boxes.box_iou(candidates, objects) >= 0.5
 
-    figure = theme.figure(height=420)
-    axes = figure.subplots()
-    height, width, _ = np.shape(image)
-    plain = np.asarray(image)[::2, ::2] // 32 * 20 + 10  # dark, so that lines stand out; coarse, to be sent quickly
-    axes.imshow(plain, interpolation="nearest", extent=(0, width, height, 0))
-    axes.set_axis_off()
-    for n, ((x1, y1, x2, y2), score) in enumerate(zip(candidates, scores, strict=True)):
-        corner, inside, ha, va = (
-            ((x1, y1), (5, -5), "left", "top"),
-            ((x2, y1), (-5, -5), "right", "top"),
-            ((x1, y2), (5, 5), "left", "bottom"),
-        )[n % 3]  # so that the three scores of an object do not hide each other
-        label = axes.annotate(f"{score:.2f}", corner, inside, textcoords="offset points", ha=ha, va=va)
-        label.set(fontsize=9, color="black", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8})
-    (dropped_lines,) = axes.plot([], [], color="white", linestyle=":", linewidth=1.5)
-    (kept_lines,) = axes.plot([], [], color=theme.YELLOW, linestyle="-", linewidth=2.5)
+    title = "Suppression on a photograph"
+    size = 640, 427
+    photograph = True
 
-    def update(method, iou_threshold, sigma, score_threshold):
+    method = Choice("NMS", METHODS)
+    iou_threshold = Slider(0.5, 0, 1, step=0.01, label="IoU threshold", when=lambda v: v["method"] != METHODS[2])
+    sigma = Slider(0.5, 0.05, 2, step=0.05, label="sigma", when=lambda v: v["method"] == METHODS[2])
+    score_threshold = Slider(0.3, 0, 1, step=0.01, label="keep scores from")
+
+    def __init__(self, image, candidates, scores, objects):
+        boxes.nms(candidates, scores, 0.5)  # refuses what is not boxes with scores
+        self.image, self.objects = np.asarray(image), np.asarray(objects, dtype=float)
+        self.candidates, self.scores = np.asarray(candidates, dtype=float), np.asarray(scores, dtype=float)
+        self.hits = boxes.box_iou(candidates, objects) >= 0.5
+        super().__init__()
+
+    def draw(self, figure):
+        axes = figure.subplots()
+        height, width, _ = self.image.shape
+        axes.imshow(self.image, extent=(0, width, height, 0))
+        axes.set_axis_off()
+        dark = [withStroke(linewidth=5, foreground="black")]
+        (self.dropped,) = self.live(axes.plot([], [], color="white", linestyle=":", linewidth=1.5))
+        (self.kept,) = self.live(axes.plot([], [], color=theme.YELLOW, linestyle="-", linewidth=2.5, path_effects=dark))
+        tags = {"fontsize": 9, "color": "black", "va": "top", "zorder": 4}
+        paper = {"facecolor": theme.YELLOW, "edgecolor": "black", "pad": 1.5}
+        self.tags = self.live([axes.text(x, y, f"{s:.2f}", **tags, bbox=paper) for x, y, s in self._corners()])
+        lost = {"ha": "center", "va": "center", "fontsize": 13, "color": "white", "zorder": 3}
+        paper = {"facecolor": theme.VERMILLION, "edgecolor": "black", "pad": 3}
+        middles = (self.objects[:, :2] + self.objects[:, 2:]) / 2
+        self.lost = self.live([axes.text(*middle, "lost", **lost, bbox=paper) for middle in middles])
+
+    def solve(self, method, iou_threshold, sigma, score_threshold):
         if method == "NMS":
-            keep = boxes.nms(candidates, scores, iou_threshold)
-            keep = keep[scores[keep] >= score_threshold]
+            keep = boxes.nms(self.candidates, self.scores, iou_threshold)
+            keep = keep[self.scores[keep] >= score_threshold]
         else:
-            keep, _ = boxes.soft_nms(
-                candidates, scores, iou_threshold, sigma, score_threshold, method.split()[-1].lower()
-            )
-        kept = np.isin(np.arange(len(scores)), keep)
-        kept_lines.set_data(*_outline(candidates[kept]))
-        dropped_lines.set_data(*_outline(candidates[~kept]))
-        found = int(hits[kept].any(axis=0).sum())
+            decay = method.split()[-1].lower()
+            keep, _ = boxes.soft_nms(self.candidates, self.scores, iou_threshold, sigma, score_threshold, decay)
+        kept = np.isin(np.arange(len(self.scores)), keep)
+        return kept, self.hits[kept].any(axis=0)
+
+    def show(self, solution):
+        kept, found = solution
+        self.kept.set_data(*_outline(self.candidates[kept]))
+        self.dropped.set_data(*_outline(self.candidates[~kept]))
+        for tag, shown in zip(self.tags, kept, strict=True):
+            tag.set_visible(shown)
+        for mark, seen in zip(self.lost, found, strict=True):
+            mark.set_visible(not seen)
+
+    def readouts(self, solution):
+        kept, found = (int(flags.sum()) for flags in solution)
         return {
-            "candidates": len(scores),
-            "kept": int(kept.sum()),
-            "objects": len(objects),
+            "candidates": len(self.scores),
+            "kept": kept,
+            "objects": len(self.objects),
             "objects found": found,
-            "objects lost": len(objects) - found,
-            "kept boxes too many": int(kept.sum()) - found,
+            "objects lost": len(self.objects) - found,
+            "kept boxes too many": kept - found,
         }
 
-    controls = {
-        "method": widgets.Dropdown(options=["NMS", "Soft-NMS, linear", "Soft-NMS, Gaussian"], description="method"),
-        "iou_threshold": widgets.FloatSlider(0.5, min=0, max=1, step=0.01, description="IoU threshold"),
-        "sigma": widgets.FloatSlider(0.5, min=0.05, max=2, step=0.05, description="sigma (Gaussian)"),
-        "score_threshold": widgets.FloatSlider(0.3, min=0, max=1, step=0.01, description="keep scores from"),
-    }
-    return Explorer("Suppression on a photograph", figure, controls, [dropped_lines, kept_lines], update)
+    def _corners(self):
+        """Where each score stands: just inside its box's upper side, one after the other for boxes of one object."""
+        for n, ((x1, y1, _, _), score) in enumerate(zip(self.candidates, self.scores, strict=True)):
+            yield x1 + 4 + 40 * (n % 3), y1 + 4, score
 
 
 def examples():
     """Every explorer of this topic on real data, for tests and benchmarks: name -> function that builds it."""
     return {
-        "overlap": lambda: overlap((62, 85, 352, 272), (84, 192, 330, 399)),
-        "race": race,
-        "suppression": lambda: suppression(datasets.photograph("china.jpg"), CANDIDATES, SCORES, OBJECTS),
+        "Overlap": lambda: Overlap((62, 85, 352, 272), (84, 192, 330, 399)),
+        "Race": Race,
+        "Suppression": lambda: Suppression(datasets.photograph("china.jpg"), CANDIDATES, SCORES, OBJECTS),
     }
 
 
@@ -250,40 +334,9 @@ CANDIDATES = np.array(
 )
 SCORES = np.array([0.97, 0.81, 0.72, 0.92, 0.78, 0.66, 0.86, 0.74, 0.58, 0.9, 0.69, 0.55, 0.94, 0.76, 0.62])
 
-_MEASURES = {
-    "IoU": boxes.box_iou,
-    "GIoU": boxes.generalized_box_iou,
-    "DIoU": boxes.distance_box_iou,
-    "CIoU": boxes.complete_box_iou,
-}
-_REACH = 6  # starts on each side of the target
-
 
 def _outline(rows):
     """The sides of all boxes as one line, broken between them."""
     x1, y1, x2, y2 = np.asarray(rows, dtype=float).reshape(-1, 4).T
     gap = np.full(len(x1), np.nan)
     return np.stack([x1, x2, x2, x1, x1, gap]).T.ravel(), np.stack([y1, y1, y2, y2, y1, gap]).T.ravel()
-
-
-def _ratio(size):
-    return float(size[0] / size[1]) if size[1] else "flat"
-
-
-@cache
-def _races():
-    """Boxes, errors and IoU: (loss, step, shape, row, column), the boxes with a last axis of four."""
-    places = np.arange(-_REACH, _REACH + 1) * SPACING
-    ratio, y, x = (grid.ravel() for grid in np.meshgrid(list(SHAPES.values()), places, places, indexing="ij"))
-    starts = np.column_stack([TARGET[0] + x, TARGET[1] + y, np.sqrt(ratio), 1 / np.sqrt(ratio)])
-    target = boxes.box_convert([TARGET], "cxcywh", "xyxy")
-    paths = np.stack(
-        [
-            boxes.regress(loss, boxes.box_convert(starts, "cxcywh", "xyxy"), np.repeat(target, len(x), axis=0), STEPS)
-            for loss, _, _ in LOSSES.values()
-        ]
-    )
-    flat = paths.reshape(-1, 4)
-    errors = np.abs(boxes.box_convert(flat, "xyxy", "cxcywh") - TARGET).sum(axis=1)
-    shape = len(LOSSES), STEPS + 1, len(SHAPES), len(places), len(places)
-    return paths.reshape(*shape, 4), errors.reshape(shape), boxes.box_iou(flat, target).reshape(shape)

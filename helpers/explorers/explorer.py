@@ -145,7 +145,9 @@ class Explorer:
 
     def live(self, artists):
         """Mark an artist, or a list or dict of them, as moving; return what was given."""
-        self._live += artists.values() if isinstance(artists, dict) else artists if isinstance(artists, list) else [artists]
+        self._live += (
+            artists.values() if isinstance(artists, dict) else artists if isinstance(artists, list) else [artists]
+        )
         return artists
 
     def hand(self, *handles):

@@ -130,7 +130,9 @@ class Boxes(Handle):
             left, bottom = self.inside(x1 + dx, y1 + dy)
             right, top = self.inside(left + x2 - x1, bottom + y2 - y1)
             return _replaced(values[self.name], n, (right - (x2 - x1), top - (y2 - y1), right, top))
-        x1, y1, x2, y2 = (old + step * side for old, step, side in zip((x1, y1, x2, y2), (dx, dy) * 2, sides, strict=True))
+        x1, y1, x2, y2 = (
+            old + step * side for old, step, side in zip((x1, y1, x2, y2), (dx, dy) * 2, sides, strict=True)
+        )
         low, high = self.inside(min(x1, x2), min(y1, y2)), self.inside(max(x1, x2), max(y1, y2))
         return _replaced(values[self.name], n, (*low, *high))
 
@@ -158,7 +160,9 @@ class Pointer:
         self._explorer, self._handles = explorer, handles
         self._chosen = None  # a handle and one of its parts
         self._press = None  # the id of the gesture whose button is down or was last
-        self._start = None  # of that gesture: the values and the pointer's place in data coordinates; None: nothing held
+        self._start = (
+            None  # of that gesture: the values and the pointer's place in data coordinates; None: nothing held
+        )
         self._by_keys = False
         self._rings = {}
         for handle in handles:

@@ -201,7 +201,8 @@ def test_two_views_of_different_size_are_both_sharp(lab, copy):
     bench.page.wait_for_timeout(1000)
     canvases = bench.page.locator(".viva-canvas canvas:visible").all()
     sizes = [
-        canvas.evaluate("c => [c.width, Math.floor(c.parentElement.clientWidth) * devicePixelRatio]") for canvas in canvases
+        canvas.evaluate("c => [c.width, Math.floor(c.parentElement.clientWidth) * devicePixelRatio]")
+        for canvas in canvases
     ]
     assert len({shown for shown, _ in sizes}) > 1, sizes
     assert all(shown == wanted for shown, wanted in sizes), sizes

@@ -144,4 +144,3 @@ def test_saving_stores_pictures_instead_of_live_widgets(lab, page):
     assert sum("image/png" in data for data in outputs) == 3 and not any(WIDGET_VIEW in data for data in outputs)
     assert "widgets" not in stored["metadata"]
     assert page.locator(".viva-explorer canvas").count() > 0, "the page itself stays live"
-

@@ -571,4 +571,9 @@ def test_running_a_cell_again_closes_its_earlier_explorers(dot, monkeypatch):
 
 def test_shares_are_of_the_picture(dot):
     explorer = dot()
-    assert share(explorer, explorer.figure.axes[0], (0, 0)) < (0.5, 0.5) < share(explorer, explorer.axes, (10, 10)) < (1, 1)
+    assert (
+        share(explorer, explorer.figure.axes[0], (0, 0))
+        < (0.5, 0.5)
+        < share(explorer, explorer.axes, (10, 10))
+        < (1, 1)
+    )
