@@ -1,5 +1,6 @@
-"""From key press to new pixels in a real browser: explorer 05 (a) beside the same figure redrawn by `interact`, and beside
-the floor of every round trip through the kernel, a slider whose value comes back as text.
+"""From key press to new pixels in a real browser: explorer 05 (a) beside the same figure redrawn by `interact`.
+
+And beside the floor of every round trip through the kernel: a slider whose value comes back as text.
 """
 
 import statistics
@@ -39,8 +40,8 @@ slider.observe(lambda change: setattr(text, "value", str(change.new)), "value")
 widgets.VBox([slider, text])
 """,
 }
-# A frame is an animation frame of the browser in which something new came: painted onto a canvas, loaded as an image, or
-# written as text.
+# A frame is an animation frame of the browser in which something new came: painted onto a canvas, loaded as an image,
+# or written as text.
 WATCH = """() => {
     window.frames_seen = [];
     const seen = () => requestAnimationFrame(() => {

@@ -29,12 +29,13 @@ INK, MUTED, PAPER = _PAPERS[_CHOSEN]
 
 def style():
     """Return a context in which figures and their artists are made in this look, whatever the user's own settings."""
-    ink = dict.fromkeys(
-        ("axes.labelcolor", "axes.titlecolor", "text.color", "xtick.labelcolor", "ytick.labelcolor"), INK
-    )
-    muted = dict.fromkeys(("axes.edgecolor", "xtick.color", "ytick.color", "grid.color"), MUTED)
-    paper = dict.fromkeys(("figure.facecolor", "savefig.facecolor", "axes.facecolor"), PAPER)
-    return rc_context(ink | muted | paper | {"figure.dpi": DPI}, Path(__file__).with_name("viva.mplstyle"))
+    colours = {
+        INK: "text.color axes.labelcolor axes.titlecolor xtick.labelcolor ytick.labelcolor",
+        MUTED: "axes.edgecolor xtick.color ytick.color grid.color",
+        PAPER: "figure.facecolor savefig.facecolor axes.facecolor",
+    }
+    settings = {name: colour for colour, names in colours.items() for name in names.split()}
+    return rc_context(settings | {"figure.dpi": DPI}, Path(__file__).with_name("viva.mplstyle"))
 
 
 def figure(width=660, height=400):

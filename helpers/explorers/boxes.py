@@ -119,7 +119,7 @@ class Overlap(Explorer):
 
 
 class _Pair(NamedTuple):
-    """Two boxes, (2, 4), with centers and sizes, (2, 2), and corner and size of what they share and of what is around."""
+    """Two boxes, (2, 4), their centers and sizes, (2, 2), what they share (corner, size) and what is around (size)."""
 
     boxes: np.ndarray
     centers: np.ndarray

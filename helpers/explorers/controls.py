@@ -12,8 +12,8 @@ from numbers import Integral, Real
 from typing import Any
 
 import ipywidgets as widgets
-from traitlets import HasTraits
 from traitlets import Any as AnyValue
+from traitlets import HasTraits
 
 SHARES = 0, 1, 0.1, 0.35, 0.6, 0.85  # of the way from the lowest value to the highest: where a slider is sampled
 

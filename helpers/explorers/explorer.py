@@ -15,6 +15,7 @@ from numbers import Integral, Real
 
 import ipywidgets as widgets
 from IPython import get_ipython
+from matplotlib.artist import Artist
 from matplotlib.transforms import Bbox
 from traitlets import HasTraits
 
@@ -145,9 +146,8 @@ class Explorer:
 
     def live(self, artists):
         """Mark an artist, or a list or dict of them, as moving; return what was given."""
-        self._live += (
-            artists.values() if isinstance(artists, dict) else artists if isinstance(artists, list) else [artists]
-        )
+        several = artists.values() if isinstance(artists, dict) else artists
+        self._live += [several] if isinstance(several, Artist) else several
         return artists
 
     def hand(self, *handles):

@@ -51,7 +51,7 @@ class Handle:
         """Return what the control becomes without `part`; None if it cannot be removed."""
 
     def pointed(self, values, x, y):
-        """Return what the control becomes when the pointer is at (x, y), pressed or not; None if pointing does nothing."""
+        """Return what the control becomes when the pointer is at (x, y), pressed or not; None if that does nothing."""
 
     def inside(self, x, y):
         """Return the nearest place within the axes."""

@@ -55,13 +55,12 @@ class Bench:
 
     def start(self, name, part=0):
         """Where the first handle's part lies in the page; None if nothing can be dragged."""
-        place = self.ask(f"""(lambda e: next((
+        return self.ask(f"""(lambda e: next((
             [float(v) for v in handle.axes.transData.transform([
                 *(middle if where != where else where for where, middle in zip(
                     list(handle.places(e.values).values())[{part}],
                     (sum(handle.axes.get_xlim()) / 2, sum(handle.axes.get_ylim()) / 2)))
             ]) / e.figure.bbox.size] for handle in e.handles if handle.places(e.values)), None))(found[{name!r}])""")
-        return place
 
     def close(self):
         self.page.close()

@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 from base64 import b64decode
 
 import numpy as np

@@ -17,7 +17,7 @@ from helpers.explorers.controls import Choice, LogSlider, Slider, State, Switch,
 from helpers.explorers.explorer import Explorer
 from helpers.explorers.handles import Boxes, Handle, Line, Points
 
-from .hand import click, drag, gestures, hover, press_key, redrawn, same, share, shown
+from .hand import click, drag, gestures, hover, press_key, redrawn, same, shown
 
 NEAR = partial(pytest.approx, abs=0.1)
 
@@ -567,13 +567,3 @@ def test_running_a_cell_again_closes_its_earlier_explorers(dot, monkeypatch):
     third = dot()
     assert not alive(first) and not alive(second)
     assert alive(elsewhere) and alive(third)
-
-
-def test_shares_are_of_the_picture(dot):
-    explorer = dot()
-    assert (
-        share(explorer, explorer.figure.axes[0], (0, 0))
-        < (0.5, 0.5)
-        < share(explorer, explorer.axes, (10, 10))
-        < (1, 1)
-    )
