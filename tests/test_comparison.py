@@ -1,5 +1,6 @@
 """What the comparison of notebooks lets through, and what not."""
 
+import os
 import subprocess
 import sys
 
@@ -128,7 +129,8 @@ def test_nbval_compares_this_way(tmp_path):
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), tmp_path / "n.ipynb")
     command = [sys.executable, "-m", "pytest", "-p", "conftest", "--nbval", "--color=no", str(tmp_path / "n.ipynb")]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8").stdout
+    utf8 = os.environ | {"PYTHONUTF8": "1"}
+    said = subprocess.run(command, cwd=ROOT, env=utf8, capture_output=True, encoding="utf-8").stdout
     assert "4 failed, 1 passed" in said
     assert all(line in said.splitlines() for line in ("- 0.7 of 3", "+ 0.5 of 3", "- 'world'", "+ 'word'"))
     assert "stdout: 0 outputs are stored, 1 came" in said and "text/html: 1 outputs are stored, 0 came" in said
