@@ -23,7 +23,7 @@ ELSEWHERE = (
 
 
 def processors():
-    """Yield the environment of each processor that this machine can be, or None and what it cannot be."""
+    """Yield three pairs: the environment that makes this machine pass for a processor, and what to call it."""
     if platform.machine().lower() not in ("x86_64", "amd64"):
         yield from [({}, f"this {platform.machine()}, which cannot pass for another processor")] * 3
         return
