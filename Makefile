@@ -1,9 +1,10 @@
 # Two commands are enough: `make lab` to learn, `make test` to check everything.
+# Without make, run what stands below with .venv/bin (Windows: .venv\Scripts); CONTRIBUTING.md has it.
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: lab test bench notebooks format
+.PHONY: lab test portable bench notebooks format
 
 .venv/installed: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
@@ -18,9 +19,11 @@ test: export OMP_NUM_THREADS ?= 1
 test: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --nbval --nbval-sanitize-with tests/nbval_sanitize.cfg \
-		--ignore tests/browser tests notebooks
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --nbval --ignore tests/browser tests notebooks
 	$(BIN)/pytest tests/browser
+
+portable: .venv/installed  # the numbers again, as on other processors, with other threads, languages and time zones
+	$(BIN)/python -m tests.portable
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks

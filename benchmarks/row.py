@@ -1,8 +1,10 @@
-"""One line of the benchmark's table, and how its times are taken."""
+"""One line of the benchmark's table, how its times are taken, and the table."""
 
 import statistics
 import time
 from typing import NamedTuple
+
+from helpers.notebook import table
 
 
 class Row(NamedTuple):
@@ -11,6 +13,7 @@ class Row(NamedTuple):
     Attributes
     ----------
     what : str
+        What is measured; up to the first comma its kind, which several rows may share.
     value : float
     limit : float
     at_most : bool
@@ -28,6 +31,26 @@ class Row(NamedTuple):
     @property
     def kept(self):
         return self.value <= self.limit if self.at_most else self.value >= self.limit
+
+    @property
+    def used(self):
+        """How much of the limit is used: 1 is all of it."""
+        return self.value / self.limit if self.at_most else self.limit / self.value
+
+
+def worst(rows):
+    """Return, for each kind of row, the one that comes nearest to its limit."""
+    kinds = {}
+    for row in rows:
+        kinds.setdefault(row.what.split(", ")[0], []).append(row)
+    return [max(alike, key=lambda row: row.used) for alike in kinds.values()]
+
+
+def as_markdown(rows):
+    """Return the rows as a table."""
+    sign = {True: "at most", False: "at least"}
+    cells = [[row.what, f"{row.value:.2f}{row.unit}", f"{sign[row.at_most]} {row.limit:g}{row.unit}"] for row in rows]
+    return table(["measured in one run", "value", "limit"], cells).data
 
 
 def median_time(function, repeat=5):

@@ -1,7 +1,8 @@
 """The one form in which notebooks are stored: run from top to bottom, pictures kept, everything incidental dropped.
 
-``python -m helpers.canonical notebooks/*.ipynb`` runs notebooks and stores them so. What is stored does not depend on
-who ran them or when, so a change in a notebook's file is a change in what it says.
+``python -m helpers.canonical notebooks/*.ipynb`` runs notebooks and stores them so; with ``--as-run`` it keeps the
+outputs that they have. What is stored does not depend on who ran them or when, so a change in a notebook's file is a
+change in what it says.
 """
 
 import hashlib
@@ -10,6 +11,8 @@ import sys
 import tempfile
 from copy import deepcopy
 from pathlib import Path
+
+import nbformat
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 METADATA = {
@@ -64,7 +67,6 @@ def strip_widgets(notebook):
 
 def run(path):
     """Run the notebook at `path` and store it in canonical form."""
-    import nbformat
     from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
@@ -77,12 +79,22 @@ def run(path):
     )
     with tempfile.TemporaryDirectory() as home:  # what is stored must not show anybody's progress
         client.execute(env=os.environ | {"VIVA_HOME": home})
+    store(notebook, path)
+
+
+def store(notebook, path):
+    """Write an executed notebook to `path` in canonical form."""
     stored = nbformat.from_dict(canonical(notebook))
     nbformat.validate(stored)
     nbformat.write(stored, path)
 
 
+def main(arguments):
+    as_run = "--as-run" in arguments
+    for path in (Path(name) for name in arguments if name != "--as-run"):
+        print(path)
+        store(nbformat.read(path, as_version=4), path) if as_run else run(path)
+
+
 if __name__ == "__main__":
-    for name in sys.argv[1:]:
-        print(name)
-        run(Path(name))
+    main(sys.argv[1:])

@@ -1,11 +1,9 @@
-"""What every notebook shows: the source it talks about, and ours beside the reference."""
+"""What every notebook shows: the source it talks about, tables, and ours beside the reference."""
 
 import inspect
 
 import numpy as np
 from IPython.display import Markdown
-
-BOUNDS = (1e-14, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1)
 
 
 def show_source(*objects):
@@ -19,41 +17,50 @@ def table(headers, rows):
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
-def against(reference, comparisons):
-    """Return a table of ours beside the reference's, with the largest absolute difference.
+def against(reference, comparisons, *, within):
+    """Return a table of ours beside the reference's, after checking that they agree.
+
+    The table states the bound and not the measured difference, whose last digits depend on the processor.
 
     Parameters
     ----------
     reference : str
         Whose results we are compared with.
     comparisons : dict of str -> (ours, theirs)
-        Numbers or arrays of one shape.
+        Numbers or arrays of one shape. NaN agrees with NaN, and infinity with itself.
+    within : float
+        The largest absolute difference allowed. Integers and truth values must be equal.
 
     Raises
     ------
     ValueError
-        If two shapes differ.
+        If `within` is no bound, or two shapes differ.
+    AssertionError
+        If a difference is larger.
     """
+    if not 0 < within < np.inf:
+        raise ValueError(f"within must be a positive number, got {within!r}")
     rows = []
     for name, pair in comparisons.items():
-        ours, theirs = (np.asarray(side, dtype=float) for side in pair)
+        ours, theirs = map(np.asarray, pair)
         if ours.shape != theirs.shape:
             raise ValueError(f"{name}: ours has shape {ours.shape}, theirs {theirs.shape}")
-        same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
-        difference = np.abs(np.subtract(ours, theirs, where=~same, out=np.zeros(ours.shape))).max(initial=0)
-        rows.append([name, _size(ours), _size(theirs), _bound(difference)])
-    return table(["", "ours", reference, "largest difference"], rows)
+        exact = all(side.dtype.kind in "biu" for side in (ours, theirs))
+        difference, bound = _largest_difference(ours, theirs), 0 if exact else within
+        if not difference <= bound:
+            raise AssertionError(f"{name}: ours and {reference} differ by {difference:.3g}, more than {bound:g}")
+        rows.append([name, _size(ours), _size(theirs), "none" if exact else f"within {within:g}"])
+    return table(["", "ours", reference, "difference"], rows)
+
+
+def _largest_difference(ours, theirs):
+    ours, theirs = ours.astype(float), theirs.astype(float)
+    same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))
+    return np.abs(np.subtract(ours, theirs, where=~same, out=np.zeros(ours.shape))).max(initial=0)
 
 
 def _size(array):
-    return float(array) if array.ndim == 0 else " x ".join(map(str, array.shape)) + " numbers"
-
-
-def _bound(difference):
-    """A power of ten, because the last digits of a difference depend on the machine."""
-    if difference == 0:
-        return "0"
-    return next((f"below {bound:.0e}" for bound in BOUNDS if difference < bound), f"{difference:.4g}")
+    return array.item() if array.ndim == 0 else " x ".join(map(str, array.shape)) + " numbers"
 
 
 def _text(value):

@@ -60,15 +60,24 @@ TOPICS = tuple(
 
 def as_markdown():
     """Return the map of topics that stands in the README."""
+    from .notebook import table  # whoever only asks for the list does not wait for NumPy
+
     rows = [
-        f"| {t.number} | {f'[{t.title}](notebooks/{t.notebook}.ipynb)' if t.ready else t.title} | {t.title_zh} "
-        f"| {PARTS[t.part - 1]} | {'ready' if t.ready else 'to come'} |"
+        [
+            t.number,
+            f"[{t.title}](notebooks/{t.notebook}.ipynb)" if t.ready else t.title,
+            t.title_zh,
+            PARTS[t.part - 1],
+            "ready" if t.ready else "to come",
+        ]
         for t in TOPICS
     ]
-    return "\n".join(["| | topic | 中文 | part | |", "| --- | --- | --- | --- | --- |", *rows]) + "\n"
+    return table(["", "topic", "中文", "part", ""], rows).data + "\n"
 
 
 if __name__ == "__main__":
     readme = ROOT / "README.md"
     before, start, rest = readme.read_text(encoding="utf-8").partition("<!-- topics -->\n")
-    readme.write_text(before + start + as_markdown() + rest[rest.index("<!-- /topics -->") :], encoding="utf-8")
+    readme.write_text(
+        before + start + as_markdown() + rest[rest.index("<!-- /topics -->") :], encoding="utf-8", newline="\n"
+    )

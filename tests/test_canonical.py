@@ -78,3 +78,12 @@ def test_running_stores_the_canonical_form(tmp_path):
     before = path.read_bytes()
     canonical.run(path)
     assert path.read_bytes() == before
+
+
+def test_a_notebook_can_be_stored_as_it_was_run(tmp_path):
+    path = tmp_path / "n.ipynb"
+    (cell,) = notebook(id="mine", source="1 / 0", outputs=[output(**{"text/plain": "kept"})])["cells"]
+    nbformat.write(nbformat.from_dict(notebook(**cell)), path)
+    canonical.main(["--as-run", str(path)])
+    stored = nbformat.read(path, as_version=4)
+    assert stored.cells[0].outputs[0].data == {"text/plain": "kept"} and canonical.canonical(stored) == stored

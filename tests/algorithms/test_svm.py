@@ -132,20 +132,23 @@ def test_the_kkt_conditions_hold(seed, C):
     assert -1e-9 * C <= primal - dual <= 1e-4 * C * len(y)
 
 
-@quick
-@given(st.integers(0, 10**6), st.sampled_from([0.1, 1.0, 10.0]))
-def test_a_warm_start_ends_at_the_same_optimum_in_fewer_steps(seed, C):
-    X, y = rings(40, seed)
-    signs, moved = 2.0 * y - 1, X + 0.01
-    moved[0] += 0.1
-    before, _, _ = svm.smo(svm.kernel_matrix(X, X, "rbf", 2.0), signs, C)
-    K = svm.kernel_matrix(moved, moved, "rbf", 2.0)
-    cold, e_cold, steps_cold = svm.smo(K, signs, C)
-    warm, e_warm, steps_warm = svm.smo(K, signs, C, beta=before)
-    np.testing.assert_allclose(
-        warm @ K @ warm / 2 - np.abs(warm).sum(), cold @ K @ cold / 2 - np.abs(cold).sum(), atol=0.02 * C
-    )
-    assert steps_warm <= steps_cold
+@pytest.mark.parametrize("C", [0.1, 1.0, 10.0])
+def test_a_warm_start_ends_at_the_same_optimum_in_fewer_steps(C):
+    taken = []
+    for seed in range(20):  # rounding steers each path, not their total
+        X, y = rings(40, seed)
+        signs, moved = 2.0 * y - 1, X + 0.01
+        moved[0] += 0.1
+        before, _, _ = svm.smo(svm.kernel_matrix(X, X, "rbf", 2.0), signs, C)
+        K = svm.kernel_matrix(moved, moved, "rbf", 2.0)
+        cold, _, steps_cold = svm.smo(K, signs, C)
+        warm, _, steps_warm = svm.smo(K, signs, C, beta=before)
+        np.testing.assert_allclose(
+            warm @ K @ warm / 2 - np.abs(warm).sum(), cold @ K @ cold / 2 - np.abs(cold).sum(), atol=0.02 * C
+        )
+        taken.append([steps_warm, steps_cold])
+    steps_warm, steps_cold = np.sum(taken, axis=0)
+    assert steps_warm < 0.6 * steps_cold
 
 
 def test_a_solution_by_hand():
