@@ -14,7 +14,7 @@ Bodla et al., "Soft-NMS: improving object detection with one line of code", ICCV
 import numpy as np
 import torch
 
-from .validation import check_array, check_choice, check_integer, check_number, check_same_length
+from ..validation import check_array, check_choice, check_integer, check_number, check_same_length
 
 FORMATS = ("xyxy", "xywh", "cxcywh")
 BLOCK = 2**13  # pairs compared at a time: their temporaries stay in the processor's cache

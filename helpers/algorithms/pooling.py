@@ -11,7 +11,7 @@ Boureau, Ponce and LeCun, "A theoretical analysis of feature pooling in visual r
 
 import numpy as np
 
-from .validation import check_array, check_choice, check_integer
+from ..validation import check_array, check_choice, check_integer
 
 # --- maximum ---------------------------------------------------------------------------------------------------------
 

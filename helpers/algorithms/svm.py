@@ -18,7 +18,7 @@ from itertools import combinations
 
 import numpy as np
 
-from .validation import check_array, check_choice, check_integer, check_number, check_same_length
+from ..validation import check_array, check_choice, check_integer, check_number, check_same_length
 
 TAU = 1e-12  # stands for a curvature that is not positive, as in Fan, Chen and Lin
 

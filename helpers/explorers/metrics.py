@@ -77,7 +77,7 @@ def threshold(y_true, y_score):
             "recall": r,
             "FPR": fp / len(negatives),
             "FNR": fn / len(positives),
-            f"F-beta, beta {beta:g}": _fbeta(beta, tp, fp, fn),
+            f"F-beta, beta {beta:g}": metrics.fbeta(tp, fp, fn, beta=beta),
             "cost": fp + miss_cost * fn,
         }
 
@@ -93,7 +93,7 @@ def threshold(y_true, y_score):
 
     actions = {
         "Equal error rate": jump(lambda tp, fp, tn, fn: abs(fp / (fp + tn) - fn / (fn + tp))),
-        "Best F-beta": jump(lambda tp, fp, tn, fn: -_fbeta(controls["beta"].value, tp, fp, fn)),
+        "Best F-beta": jump(lambda tp, fp, tn, fn: -metrics.fbeta(tp, fp, fn, beta=controls["beta"].value)),
         "Break-even point": jump(lambda tp, fp, tn, fn: abs(fp - fn)),
         "Lowest cost": jump(lambda tp, fp, tn, fn: fp + controls["miss_cost"].value * fn),
     }
@@ -237,10 +237,6 @@ def examples():
         "imbalance": lambda: imbalance(malignant, radius),
         "crossing": lambda: crossing(malignant, {"mean radius": radius, "mean concavity": concavity}),
     }
-
-
-def _fbeta(beta, tp, fp, fn):
-    return (1 + beta**2) * tp / ((1 + beta**2) * tp + beta**2 * fn + fp)
 
 
 def _rate_axes(axes, title, xlabel, ylabel):

@@ -113,7 +113,7 @@ def test_step_equals_the_definition(X, k):
     assert labels.tolist() == distances.argmin(axis=1).tolist()
     assert inertia == pytest.approx(distances.min(axis=1).sum())
     if len(np.unique(labels)) == k:
-        np.testing.assert_allclose(centers, [X[labels == j].mean(axis=0) for j in range(k)])
+        np.testing.assert_allclose(centers, [X[labels == j].mean(axis=0) for j in range(k)], atol=1e-12)
 
 
 def test_history_is_the_inertia_of_each_step():
@@ -231,17 +231,17 @@ def test_bad_arrays_are_refused(bad):
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda: KMeans(0), "n_clusters"),
-        (lambda: KMeans(2.5), "n_clusters"),
+        (lambda: KMeans(0).fit(GOOD), "n_clusters"),
+        (lambda: KMeans(2.5).fit(GOOD), "n_clusters"),
         (lambda: KMeans(7).fit(GOOD), "n_clusters"),
-        (lambda: KMeans(2, init="best"), "init"),
+        (lambda: KMeans(2, init="best").fit(GOOD), "init"),
         (lambda: KMeans(2, init=GOOD).fit(GOOD), "init"),
         (lambda: KMeans(2, init=np.ones((2, 3))).fit(GOOD), "init"),
         (lambda: KMeans(2, init=[[0, np.nan], [0, 1]]).fit(GOOD), "init"),
-        (lambda: KMeans(2, n_init=0), "n_init"),
-        (lambda: KMeans(2, max_iter=0), "max_iter"),
-        (lambda: KMeans(2, tol=-1), "tol"),
-        (lambda: KMeans(2, tol=np.nan), "tol"),
+        (lambda: KMeans(2, n_init=0).fit(GOOD), "n_init"),
+        (lambda: KMeans(2, max_iter=0).fit(GOOD), "max_iter"),
+        (lambda: KMeans(2, tol=-1).fit(GOOD), "tol"),
+        (lambda: KMeans(2, tol=np.nan).fit(GOOD), "tol"),
         (lambda: KMeans(2).predict(GOOD), "fit"),
         (lambda: KMeans(2).fit(GOOD).predict(np.ones((2, 3))), "X"),
         (lambda: kmeans_plusplus(GOOD, 0), "n_clusters"),
