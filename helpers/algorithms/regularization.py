@@ -131,7 +131,8 @@ class ElasticNet:
     max_iter : int, at least 1
         Sweeps over the coordinates; if they do not suffice, `fit` warns.
     tol : float above 0
-        Stop when no weight moves by more than this share of the largest, and the duality gap is below tol |y|^2.
+        Stop when no weight moves by more than tol |y| / |X_j|, X_j the longest column, and the duality gap is at most
+        tol |y|^2 / n.
 
     Attributes
     ----------
@@ -275,6 +276,7 @@ def _coordinate_descent(X, y, w, l1, l2, max_iter, tol):
     """
     n, w = len(y), w.copy()
     power = (X**2).mean(axis=0)  # (d,): |X_j|^2 / n
+    scale = np.sqrt(y @ y / n / (power.max() or 1))  # |y| / |X_j|: with this weight one column could explain all of y
     r = y - X @ w  # the residual, kept up to date
     for sweep in range(1, max_iter + 1):
         before = w.copy()
@@ -283,11 +285,11 @@ def _coordinate_descent(X, y, w, l1, l2, max_iter, tol):
             z = column @ r / n + power[j] * old  # without power * old, column j's own part would be missing
             w[j] = _soft(z, l1) / (power[j] + l2)
             r += (old - w[j]) * column
-        gap = _duality_gap(X, y, w, r, l1, l2)
-        settled = np.abs(w - before).max() <= tol * np.abs(w).max()
-        if settled and (gap <= tol * (y @ y) / n or l1 == 0):  # without l1 the gap says nothing
-            return w, sweep, gap, True
-    return w, sweep, gap, False
+        if np.abs(w - before).max() <= tol * scale:
+            gap = _duality_gap(X, y, w, r, l1, l2)
+            if gap <= tol * (y @ y) / n or l1 == 0:  # without l1 the gap says nothing
+                return w, sweep, gap, True
+    return w, sweep, _duality_gap(X, y, w, r, l1, l2), False
 
 
 def _duality_gap(X, y, w, r, l1, l2):
