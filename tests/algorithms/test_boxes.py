@@ -36,8 +36,8 @@ def torchvision(boxes1, boxes2, kind, eps=1e-7):
     if kind == "giou":
         hull = around[..., 0] * around[..., 1]
         return iou - (hull - union) / hull
-    centres = [(x[..., :2] + x[..., 2:]) / 2 for x in (a, b)]
-    diou = iou - ((centres[0] - centres[1]) ** 2).sum(-1) / ((around**2).sum(-1) + eps)
+    centers = [(x[..., :2] + x[..., 2:]) / 2 for x in (a, b)]
+    diou = iou - ((centers[0] - centers[1]) ** 2).sum(-1) / ((around**2).sum(-1) + eps)
     if kind == "diou":
         return diou
     angles = [torch.atan((x[..., 2] - x[..., 0]) / (x[..., 3] - x[..., 1])) for x in (a, b)]
@@ -291,8 +291,8 @@ def test_regression_repeats_the_diou_papers_simulation():
     n = 400
     angle, radius = 2 * np.pi * rng.random(n), 3 * np.sqrt(rng.random(n))
     ratio, goal = rng.choice([1 / 4, 1 / 3, 1 / 2, 1, 2, 3, 4], (2, n, 1)) ** [0.5, -0.5]
-    centre = 10 + np.c_[radius * np.cos(angle), radius * np.sin(angle)]
-    start = np.hstack([centre, ratio * np.sqrt(rng.choice([0.5, 0.67, 0.75, 1, 1.33, 1.5, 2], (n, 1)))])
+    center = 10 + np.c_[radius * np.cos(angle), radius * np.sin(angle)]
+    start = np.hstack([center, ratio * np.sqrt(rng.choice([0.5, 0.67, 0.75, 1, 1.33, 1.5, 2], (n, 1)))])
     target = np.hstack([np.full((n, 2), 10), goal])
     error = {}
     for name, loss in zip(["iou", "giou", "diou", "ciou", "steady"], [*LOSSES, steady_loss], strict=True):
@@ -320,7 +320,7 @@ BAD_BOXES = {
     "NaN": [[np.nan, 0, 1, 1]],
     "infinite": [[0.0, 0, np.inf, 1]],
     "three columns": [[0.0, 0, 1]],
-    "empty": np.empty((0, 4)),
+    "none, of another shape": np.empty((0, 3)),
     "no table": 3.0,
     "text": [["a", "b", "c", "d"]],
 }
