@@ -28,11 +28,10 @@ def check_array(name, value, ndim=None, *, may_be_empty=False):
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor that requires grad
-        raise ValueError(f"{name} must be an array of numbers: {error}") from None
+        raise ValueError(f"{name} must be an array of real numbers: {error}") from None
     if array.dtype.kind not in "biuf":  # complex numbers, text, bytes, dates and objects would convert, but not mean it
-        raise ValueError(f"{name} must be an array of numbers: real ones, of at most 64 bits, got dtype {array.dtype}")
-    with np.errstate(over="ignore"):
-        array = array.astype(np.float64, copy=False)
+        raise ValueError(f"{name} must be an array of real numbers, got dtype {array.dtype}")
+    array = array.astype(np.float64, copy=False)
     allowed = (ndim,) if isinstance(ndim, int) else ndim
     if allowed is not None and array.ndim not in allowed:
         raise ValueError(f"{name} must have {' or '.join(map(str, allowed))} dimension(s), got shape {array.shape}")

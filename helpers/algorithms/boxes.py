@@ -1,8 +1,8 @@
 """How well do two boxes agree? IoU and its successors as measures and as losses, and two ways to thin out detections.
 
 Names, arguments and conventions are torchvision's. Boxes are rows (x1, y1, x2, y2) with x1 <= x2 and y1 <= y2, in
-pixels or any other unit; there may be none, shape (0, 4), as in an image without objects. The measures compare every box of one array with every box of another, in NumPy. The losses
-compare box by box, in PyTorch, and are differentiable.
+pixels or any other unit; there may be none, shape (0, 4), as in an image without objects. The measures compare every
+box of one array with every box of another, in NumPy. The losses compare box by box, in PyTorch, and are differentiable.
 
 References
 ----------
