@@ -349,7 +349,8 @@ class SVC:
 
     def predict(self, X):
         """The class of each sample, (n,)."""
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+        positive = self.decision_function(X) > 0
+        return self.classes_[positive.astype(int)]
 
 
 # --- the primal ------------------------------------------------------------------------------------------------------
@@ -402,7 +403,8 @@ class LinearSVMPrimal:
 
     def predict(self, X):
         """The class of each sample, (n,)."""
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+        positive = self.decision_function(X) > 0
+        return self.classes_[positive.astype(int)]
 
 
 def _pegasos(X, y, C, batch_size, max_iter, rng):
@@ -433,7 +435,8 @@ class _ByColumns:
 
     def predict(self, X):
         """The class of each sample, (n,)."""
-        return self.classes_[self.decision_function(X).argmax(axis=1)]
+        winner = self.decision_function(X).argmax(axis=1)
+        return self.classes_[winner]
 
 
 class OneVsRest(_ByColumns):
