@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: lab test portable bench notebooks format
+.PHONY: lab test portable bench mutants notebooks format
 
 .venv/installed: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
@@ -27,6 +27,9 @@ portable: .venv/installed  # the numbers again, as on other processors, with oth
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks
+
+mutants: .venv/installed  # a sample of small errors: would the tests notice?
+	$(BIN)/python -m tests.mutants
 
 notebooks: .venv/installed  # run every notebook and store it in canonical form
 	$(BIN)/python -m helpers.canonical notebooks/*.ipynb

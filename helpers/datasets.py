@@ -1,6 +1,7 @@
-"""The real data of the notebooks: scikit-learn's bundled sets. Read once, kept, and never changed.
+"""The data of the notebooks: scikit-learn's bundled sets, read once, kept, and never changed; and two that are made up.
 
-The files are read without importing scikit-learn, which takes longer than everything else in most first cells.
+The files are read without importing scikit-learn, which takes longer than everything else in most first cells. Data are
+made up only where a point needs a known truth.
 """
 
 from functools import cache
@@ -10,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
+
+from .validation import check_integer, check_number
 
 _FILES = Path(find_spec("sklearn").origin).parent / "datasets"
 
@@ -92,6 +95,99 @@ def photograph(name):
     if name not in ("china.jpg", "flower.jpg"):
         raise ValueError(f"name must be 'china.jpg' or 'flower.jpg', got {name!r}")
     return _read_only(Image.open(_FILES / "images" / name))
+
+
+def two_species(first, second, features, reach=1.1):
+    """Two iris species and some of their measures, scaled to one range.
+
+    Parameters
+    ----------
+    first, second : int
+        The species, numbered as in `iris`.
+    features : list of int
+        Columns of `iris().X`.
+    reach : float above 0
+        Each measure runs from -reach to reach.
+
+    Returns
+    -------
+    X : (100, d) ndarray
+    y : (100,) ndarray of int
+        -1 for the first species, 1 for the second.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+    for name, species in (("first", first), ("second", second)):
+        check_integer(name, species, at_least=0, at_most=2)
+    columns = [check_integer("features", feature, at_least=0, at_most=3) for feature in features]
+    chosen = np.isin(iris().y, (first, second))
+    X = iris().X[chosen][:, columns]
+    scaled = check_number("reach", reach, above=0) * (2 * (X - X.min(axis=0)) / np.ptp(X, axis=0) - 1)
+    return scaled, np.where(iris().y[chosen] == second, 1, -1)
+
+
+def rings(n, seed=0, noise=0.08):
+    """Two noisy rings, made up: no line separates them, a circle does.
+
+    Parameters
+    ----------
+    n : int, even
+        Samples of both together.
+    seed : int
+    noise : float, at least 0
+        Standard deviation; the rings have radius 0.45 and 1.
+
+    Returns
+    -------
+    X : (n, 2) ndarray
+    y : (n,) ndarray of int
+        -1 for the outer ring, 1 for the inner one.
+
+    Raises
+    ------
+    ValueError
+        If `n` is odd or below 2, or a number is out of range.
+    """
+    y = np.repeat([-1, 1], _multiple_of(2, n) // 2)
+    noise, rng = (
+        check_number("noise", noise, at_least=0),
+        np.random.default_rng(check_integer("seed", seed, at_least=0)),
+    )
+    radius, angle = np.where(y > 0, 0.45, 1.0), rng.uniform(0, 2 * np.pi, n)
+    return radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]) + rng.normal(scale=noise, size=(n, 2)), y
+
+
+def crossed(n, seed=0):
+    """The XOR of two signs, made up: four blobs, those on one diagonal of one class.
+
+    Parameters
+    ----------
+    n : int, a multiple of 4
+    seed : int
+
+    Returns
+    -------
+    X : (n, 2) ndarray
+    y : (n,) ndarray of int
+        1 where the two coordinates of the blob have one sign, else -1.
+
+    Raises
+    ------
+    ValueError
+        If `n` is not a multiple of 4, or a number is out of range.
+    """
+    corner = np.tile([(-1, -1), (1, 1), (-1, 1), (1, -1)], (_multiple_of(4, n) // 4, 1))
+    rng = np.random.default_rng(check_integer("seed", seed, at_least=0))
+    return 0.65 * corner + rng.normal(scale=0.18, size=corner.shape), corner.prod(axis=1)
+
+
+def _multiple_of(unit, n):
+    if check_integer("n", n, at_least=unit) % unit:
+        raise ValueError(f"n must be a multiple of {unit}, got {n}")
+    return n
 
 
 def _classes(file, features):

@@ -65,3 +65,49 @@ def test_data_cannot_be_changed_by_accident():
 def test_unknown_photograph_is_refused():
     with pytest.raises(ValueError, match=r"name must be 'china.jpg' or 'flower.jpg', got 'cat.jpg'"):
         datasets.photograph("cat.jpg")
+
+
+def test_rings_are_told_apart_by_their_radius():
+    X, y = datasets.rings(60, noise=0.0)
+    assert X.shape == (60, 2) and (y == 1).sum() == 30
+    np.testing.assert_allclose(np.hypot(*X.T), np.where(y == 1, 0.45, 1.0))
+    noisy, _ = datasets.rings(2000, seed=1, noise=0.2)
+    clean, _ = datasets.rings(2000, seed=1, noise=0.0)
+    assert (noisy - clean).std() == pytest.approx(0.2, rel=0.05)
+
+
+def test_crossed_blobs_lie_at_four_corners():
+    X, y = datasets.crossed(400, seed=3)
+    assert X.shape == (400, 2) and y.sum() == 0
+    for corner in [(1, 1), (1, -1), (-1, 1), (-1, -1)]:
+        blob = X[(np.sign(X) == corner).all(axis=1)]
+        np.testing.assert_allclose(blob.mean(axis=0), 0.65 * np.array(corner), atol=0.06)
+    assert np.mean(np.sign(X.prod(axis=1)) == y) > 0.99
+
+
+def test_two_species_are_scaled_to_their_reach():
+    X, y = datasets.two_species(0, 2, [1, 3], reach=2)
+    assert X.shape == (100, 2) and y.tolist() == [-1] * 50 + [1] * 50
+    np.testing.assert_allclose([X.min(axis=0), X.max(axis=0)], [[-2, -2], [2, 2]])
+    order = np.argsort(datasets.iris().X[np.isin(datasets.iris().y, (0, 2)), 3], kind="stable")
+    assert (np.diff(X[order, 1]) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("named", "call"),
+    [
+        ("n", lambda: datasets.rings(7)),
+        ("n", lambda: datasets.rings(0)),
+        ("noise", lambda: datasets.rings(4, noise=-1)),
+        ("seed", lambda: datasets.rings(4, seed=-1)),
+        ("n", lambda: datasets.crossed(6)),
+        ("seed", lambda: datasets.crossed(4, seed=0.5)),
+        ("first", lambda: datasets.two_species(3, 1, [0])),
+        ("second", lambda: datasets.two_species(0, -1, [0])),
+        ("features", lambda: datasets.two_species(0, 1, [4])),
+        ("reach", lambda: datasets.two_species(0, 1, [0], reach=0)),
+    ],
+)
+def test_bad_arguments_of_made_up_data_are_refused(named, call):
+    with pytest.raises(ValueError, match=named):
+        call()

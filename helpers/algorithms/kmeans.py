@@ -10,16 +10,20 @@ Rousseeuw, "Silhouettes: a graphical aid", Journal of Computational and Applied 
 Redmon and Farhadi, "YOLO9000: better, faster, stronger", CVPR 2017.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
-from .validation import check_array, check_choice, check_integer, check_number, check_same_length
+from ..validation import (
+    check_array,
+    check_choice,
+    check_columns,
+    check_fitted,
+    check_integer,
+    check_number,
+    check_random_state,
+    check_same_length,
+)
 
-BLAS, THREADS = ThreadpoolController(), os.cpu_count() or 1
-BLOCK = 2**17  # distances computed at a time: few enough to stay in the processor's cache
+# --- Lloyd's iterations ----------------------------------------------------------------------------------------------
 
 
 def lloyd_step(X, centers):
@@ -46,12 +50,65 @@ def lloyd_step(X, centers):
     ValueError
         If an array is empty, has the wrong shape, or holds NaN.
     """
-    X = _samples("X", X)
-    centers = _samples("centers", centers, like=X)
-    X1 = _with_ones(X)
-    labels = _nearest(X1, centers)
-    moved = _means(X1, labels, centers, _sums(X1, labels, len(centers)))
-    return labels, moved, _inertia(X, labels, centers)
+    X = check_array("X", X, ndim=2)
+    centers = check_columns("centers", centers, X.shape[1])
+    origin = X[0]  # any place among the samples will do, and this one keeps whole numbers whole: ties stay ties
+    labels, moved, inertia = _step(X - origin, centers - origin)
+    return labels, moved + origin, inertia
+
+
+def _step(X, centers):
+    labels = _assign(X, centers)
+    return labels, _update(X, labels, centers), _inertia(X, labels, centers)
+
+
+def _assign(X, centers):
+    """The nearest center of each row of X.
+
+    |x - c|^2 = |x|^2 - 2 x c + |c|^2. For one x the first part is the same whatever the center, so argmin needs only
+    the others: one matrix product. Differences of large squares cancel, so X has to lie around the origin.
+    """
+    scores = X @ (-2 * centers.T)  # (n, k)
+    scores += (centers**2).sum(axis=1)  # in place: making a second table takes longer than the product
+    return scores.argmin(axis=1)
+
+
+def _update(X, labels, centers):
+    """The mean of each cluster. An empty one has none: it takes over the sample that is farthest from its center."""
+    k = len(centers)
+    empty = np.flatnonzero(np.bincount(labels, minlength=k) == 0)
+    if len(empty):
+        distance = ((X - centers[labels]) ** 2).sum(axis=1)
+        farthest = np.argsort(-distance, kind="stable")[: len(empty)]
+        labels = labels.copy()
+        labels[farthest] = empty
+    counts = np.bincount(labels, minlength=k)
+    sums = np.stack([np.bincount(labels, column, k) for column in X.T], axis=1)  # adds up a column by cluster
+    means = sums / np.maximum(counts, 1)[:, None]
+    means[counts == 0] = means[counts.argmax()]  # the sample that was taken over was its cluster's last
+    return means
+
+
+def _inertia(X, labels, centers):
+    away = X - centers.take(labels, axis=0)
+    return float(np.vdot(away, away))
+
+
+def _lloyd(X, centers, max_iter, tol):
+    """Repeat the two steps until nobody changes clusters, or the centers hardly move: labels, centers, inertias."""
+    labels, inertias = None, []
+    while len(inertias) < max_iter:
+        before, old = labels, centers
+        labels, centers, inertia = _step(X, old)
+        inertias.append(inertia)
+        if np.array_equal(labels, before):  # the centers were the means of these clusters already
+            return labels, centers, inertias
+        if ((centers - old) ** 2).sum() <= tol:
+            break
+    return _assign(X, centers), centers, inertias  # labels that belong to the last centers
+
+
+# --- seeding ---------------------------------------------------------------------------------------------------------
 
 
 def kmeans_plusplus(X, n_clusters, random_state=None):
@@ -72,19 +129,23 @@ def kmeans_plusplus(X, n_clusters, random_state=None):
     Raises
     ------
     ValueError
-        If `X` is empty, has the wrong shape or holds NaN, or `n_clusters` is out of range.
+        If `X` is empty, has the wrong shape or holds NaN, or another argument is out of range.
     """
-    X = _samples("X", X)
+    X = check_array("X", X, ndim=2)
     n_clusters = check_integer("n_clusters", n_clusters, at_least=1, at_most=len(X))
-    rng = np.random.default_rng(random_state)
+    indices = _plusplus(X, n_clusters, check_random_state(random_state))
+    return X[indices], indices
+
+
+def _plusplus(X, k, rng):
     indices = [rng.integers(len(X))]
-    D2 = np.full(len(X), np.inf)
-    while len(indices) < n_clusters:
+    D2 = np.full(len(X), np.inf)  # squared distance of each sample from the nearest center chosen so far
+    while len(indices) < k:
         D2 = np.minimum(D2, ((X - X[indices[-1]]) ** 2).sum(axis=1))
-        if not D2.any():  # fewer distinct samples than clusters
+        if not D2.any():  # fewer distinct samples than clusters: any sample not yet chosen will do
             D2[np.setdiff1d(np.arange(len(X)), indices)] = 1
         indices.append(rng.choice(len(X), p=D2 / D2.sum()))
-    return X[indices], np.array(indices)
+    return np.array(indices)
 
 
 class KMeans:
@@ -97,6 +158,7 @@ class KMeans:
         How to start: `kmeans_plusplus`, random samples, or these centers.
     n_init : int or "auto"
         Runs from different starts; the one with the lowest inertia is kept. "auto": 10 if `init` is "random", else 1.
+        Given centers are one start, hence one run.
     max_iter : int
     tol : float, at least 0
         Stop when the centers' squared shifts add up to no more than this share of the features' mean variance.
@@ -111,81 +173,58 @@ class KMeans:
     n_iter_ : int
     history_ : (n_iter_,) ndarray
         Inertia at each iteration, before the centers move.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range; at `fit`, also if `X` is empty, has the wrong shape or holds NaN.
     """
 
     def __init__(self, n_clusters=8, init="k-means++", n_init="auto", max_iter=300, tol=1e-4, random_state=None):
-        self.n_clusters = check_integer("n_clusters", n_clusters, at_least=1)
-        self.init = check_choice("init", init, ("k-means++", "random")) if isinstance(init, str) else init
-        self.n_init = n_init if n_init == "auto" else check_integer("n_init", n_init, at_least=1)
-        self.max_iter = check_integer("max_iter", max_iter, at_least=1)
-        self.tol = check_number("tol", tol, at_least=0)
-        self.random_state = random_state
+        self.n_clusters, self.init, self.n_init = n_clusters, init, n_init
+        self.max_iter, self.tol, self.random_state = max_iter, tol, random_state
 
     def fit(self, X, y=None):
-        """Find the clusters of the samples `X`, (n, d). Return self."""
-        X = _samples("X", X)
-        if self.n_clusters > len(X):
-            raise ValueError(f"n_clusters must be at most the number of samples, {len(X)}, got {self.n_clusters}")
-        rng = np.random.default_rng(self.random_state)
-        if not isinstance(self.init, str):
-            runs = 1
-        elif self.n_init == "auto":
-            runs = 10 if self.init == "random" else 1
-        else:
-            runs = self.n_init
-        mean, centered = X.mean(axis=0), _with_ones(X)
-        centered[:, :-1] -= mean  # around the mean, fewer digits cancel
-        best = np.inf
-        with BLAS.limit(limits=1), ThreadPoolExecutor(THREADS) as pool:  # our threads instead of those of a product
-            for _ in range(runs):
-                found = self._run(centered, self._start(X, rng) - mean, pool)
-                if found[0] < best:
-                    best = found[0]
-                    self.inertia_, self.labels_, centers, self.history_ = found
-                    self.cluster_centers_, self.n_iter_ = centers + mean, len(self.history_)
+        """Find the clusters of the samples `X`, (n, d). Return self.
+
+        Raises
+        ------
+        ValueError
+            If `X` is empty, has the wrong shape or holds NaN, or a parameter is out of range.
+        """
+        X = check_array("X", X, ndim=2)
+        max_iter = check_integer("max_iter", self.max_iter, at_least=1)
+        mean, best = X.mean(axis=0), np.inf
+        around0 = X - mean  # there fewer digits cancel
+        tol = check_number("tol", self.tol, at_least=0) * (around0**2).mean()
+        for start in self._starts(X):
+            labels, centers, inertias = _lloyd(around0, start - mean, max_iter, tol)
+            inertia = _inertia(around0, labels, centers)
+            if inertia < best:
+                best = self.inertia_ = inertia
+                self.cluster_centers_, self.labels_ = centers + mean, labels
+                self.n_iter_, self.history_ = len(inertias), np.array(inertias)
         return self
 
     def predict(self, X):
         """Return the nearest center of each row of `X`, (n, d)."""
-        if not hasattr(self, "cluster_centers_"):
-            raise ValueError("fit must be called before predict")
-        return _nearest(_with_ones(_samples("X", X, like=self.cluster_centers_)), self.cluster_centers_)
+        check_fitted(self, "cluster_centers_")
+        mean = self.cluster_centers_.mean(axis=0)
+        return _assign(check_columns("X", X, len(mean)) - mean, self.cluster_centers_ - mean)
 
-    def _start(self, X, rng):
+    def _starts(self, X):
+        """The centers that each run starts from."""
+        k = check_integer("n_clusters", self.n_clusters, at_least=1, at_most=len(X))
+        auto = isinstance(self.n_init, str) and self.n_init == "auto"
+        n_init = 1 if auto else check_integer("n_init", self.n_init, at_least=1)
+        rng = check_random_state(self.random_state)
         if not isinstance(self.init, str):
-            init = _samples("init", self.init, like=X)
-            if len(init) != self.n_clusters:
-                raise ValueError(f"init must hold {self.n_clusters} centers, got {len(init)}")
-            return init
+            init = check_columns("init", self.init, X.shape[1])
+            if len(init) != k:
+                raise ValueError(f"init must hold {k} centers, got {len(init)}")
+            return [init]
+        check_choice("init", self.init, ("k-means++", "random"))
         if self.init == "random":
-            return X[rng.choice(len(X), self.n_clusters, replace=False)]
-        return kmeans_plusplus(X, self.n_clusters, rng)[0]
+            return [X[rng.choice(len(X), k, replace=False)] for _ in range(10 if auto else n_init)]
+        return [X[_plusplus(X, k, rng)] for _ in range(n_init)]
 
-    def _run(self, X1, centers, pool):
-        """Repeat `lloyd_step`, with one saving: only the samples that change clusters change the sums."""
-        X, k, history = X1[:, :-1], len(centers), []
-        squares = np.einsum("ij,ij", X, X)  # X is centered, so this over its size is the mean variance
-        tol = self.tol * squares / X.size
-        before = labels = _nearest(X1, centers, pool)
-        sums = _sums(X1, labels, k)
-        while True:
-            # sum |x - c|^2 = sum |x|^2 + sum over clusters of (count |c|^2 - 2 c sum)
-            inertia = squares + (sums[:, -1] @ centers**2).sum() - 2 * (centers * sums[:, :-1]).sum()
-            history.append(max(inertia, 0.0))
-            old, centers = centers, _means(X1, labels, centers, sums)
-            settled = len(history) > 1 and np.array_equal(labels, before)  # the centers were these means already
-            if not settled:
-                before, labels = labels, _nearest(X1, centers, pool)
-            if settled or ((centers - old) ** 2).sum() <= tol or len(history) == self.max_iter:
-                return _inertia(X, labels, centers), labels, centers, np.array(history)
-            moved = np.flatnonzero(labels != before)
-            movers = X1.take(moved, axis=0)
-            sums = sums + _sums(movers, labels[moved], k) - _sums(movers, before[moved], k)
+
+# --- how good are the clusters? ---------------------------------------------------------------------------------------
 
 
 def silhouette_score(X, labels):
@@ -205,23 +244,33 @@ def silhouette_score(X, labels):
     ValueError
         If an array is empty, has the wrong shape or holds NaN, or there are too few or too many clusters.
     """
-    X, labels = _samples("X", X), check_array("labels", labels, ndim=1)
+    X, labels = check_array("X", X, ndim=2), check_array("labels", labels, ndim=1)
     check_same_length(X=X, labels=labels)
     names, labels, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if not 2 <= len(names) < len(X):
         raise ValueError(f"labels must name 2 to n - 1 = {len(X) - 1} clusters, got {len(names)}")
-    X = X - X.mean(axis=0)
-    squares, member = (X**2).sum(axis=1), np.eye(len(names))[labels]
+    member = np.eye(len(names))[labels]  # (n, k), 1 where a sample belongs
     total = 0.0
-    for start in range(0, len(X), 500):
-        rows = np.arange(start, min(start + 500, len(X)))
-        distance = np.sqrt(np.maximum(squares[rows, None] + squares - 2 * X[rows] @ X.T, 0))
-        distance[rows - start, rows] = 0
-        sums, own = distance @ member, labels[rows]
-        a = sums[rows - start, own] / np.maximum(counts[own] - 1, 1)
+    for rows in np.array_split(np.arange(len(X)), len(X) // 500 + 1):  # all n x n distances at once need much memory
+        sums, own = _distances(X, rows) @ member, labels[rows]  # from each sample to all of each cluster
+        a = np.take_along_axis(sums, own[:, None], axis=1)[:, 0] / np.maximum(counts[own] - 1, 1)  # itself left out
         b = np.where(member[rows] == 1, np.inf, sums / counts).min(axis=1)
-        total += ((b - a) / np.maximum(np.maximum(a, b), np.finfo(float).tiny))[counts[own] > 1].sum()
+        larger = np.maximum(a, b)
+        score = np.divide(b - a, larger, out=np.zeros(len(rows)), where=(larger > 0) & (counts[own] > 1))
+        total += score.sum()
     return float(total / len(X))
+
+
+def _distances(X, rows):
+    """Distance of these rows of X from all rows."""
+    X = X - X.mean(axis=0)  # around 0 fewer digits cancel
+    squares = (X**2).sum(axis=1)
+    distance = np.sqrt(np.maximum(squares[rows, None] + squares - 2 * X[rows] @ X.T, 0))
+    distance[np.arange(len(rows)), rows] = 0  # from itself, exactly
+    return distance
+
+
+# --- anchor boxes -----------------------------------------------------------------------------------------------------
 
 
 def mean_best_iou(wh, anchors):
@@ -270,92 +319,34 @@ def iou_kmeans(wh, n_anchors, n_init=10, max_iter=300, random_state=None):
     wh = _sizes("wh", wh)
     n_anchors = check_integer("n_anchors", n_anchors, at_least=1, at_most=len(wh))
     n_init, max_iter = check_integer("n_init", n_init, at_least=1), check_integer("max_iter", max_iter, at_least=1)
-    wh1, rng, best, found = _with_ones(wh), np.random.default_rng(random_state), -1.0, None
-    for _ in range(n_init):
-        anchors, labels = wh[rng.choice(len(wh), n_anchors, replace=False)], None
-        for _ in range(max_iter):
-            iou = _iou(wh, anchors)
-            before, labels, fit = labels, iou.argmax(axis=1), iou.max(axis=1)
-            if fit.mean() > best:
-                best, found = fit.mean(), anchors
-            if np.array_equal(labels, before):
-                break
-            anchors = _means(wh1, labels, anchors, _sums(wh1, labels, n_anchors))
-    return found[np.argsort(found.prod(axis=1))]
+    rng = check_random_state(random_state)
+    starts = (wh[rng.choice(len(wh), n_anchors, replace=False)] for _ in range(n_init))
+    _, anchors = max((_anchors(wh, start, max_iter) for start in starts), key=lambda found: found[0])
+    return anchors[np.argsort(anchors.prod(axis=1))]
 
 
-def _samples(name, value, like=None):
-    X = check_array(name, value, ndim=2)
-    if like is not None and X.shape[1] != like.shape[1]:
-        raise ValueError(f"{name} must have {like.shape[1]} columns, got shape {X.shape}")
-    return X
-
-
-def _sizes(name, value):
-    wh = check_array(name, value, ndim=2)
-    if wh.shape[1] != 2 or (wh <= 0).any():
-        raise ValueError(f"{name} must be (n, 2), widths and heights above 0, got shape {wh.shape}")
-    return wh
+def _anchors(wh, anchors, max_iter):
+    """Lloyd's iterations with 1 - IoU as the distance: the best mean IoU on the way, and its anchors."""
+    labels, best, found = None, -1.0, None
+    for _ in range(max_iter):
+        iou = _iou(wh, anchors)
+        before, labels, fit = labels, iou.argmax(axis=1), iou.max(axis=1).mean()
+        if fit > best:
+            best, found = fit, anchors
+        if np.array_equal(labels, before):
+            break
+        anchors = _update(wh, labels, anchors)
+    return best, found
 
 
 def _iou(wh, anchors):
+    """(n, k): boxes with one corner in common overlap in the smaller width times the smaller height."""
     inter = np.minimum(wh[:, None], anchors).prod(axis=2)
     return inter / (wh.prod(axis=1)[:, None] + anchors.prod(axis=1) - inter)
 
 
-def _with_ones(X):
-    """X with a last column of ones: in a product it adds a constant, and its sum is a count."""
-    X1 = np.empty((len(X), X.shape[1] + 1))
-    X1[:, :-1], X1[:, -1] = X, 1
-    return X1
-
-
-def _nearest(X1, centers, pool=None):
-    """Label each sample, in several threads if there is a pool of them.
-
-    |x - c|^2 = |x|^2 - 2 x c + |c|^2, and the first part is the same for every center.
-    """
-    weights = np.vstack([-2 * centers.T, (centers**2).sum(axis=1)])
-    labels, rows = np.empty(len(X1), dtype=np.intp), max(1, BLOCK // len(centers))
-
-    def label(X1, labels):
-        distance = np.empty((rows, len(centers)))
-        for start in range(0, len(X1), rows):
-            block = X1[start : start + rows]
-            part = np.matmul(block, weights, out=distance[: len(block)])
-            part.argmin(axis=1, out=labels[start : start + rows])
-
-    parts = min(THREADS, max(1, len(X1) // rows)) if pool else 1
-    (mine, *others) = zip(np.array_split(X1, parts), np.array_split(labels, parts), strict=True)
-    waiting = [pool.submit(label, *part) for part in others]
-    label(*mine)
-    for other in waiting:
-        other.result()
-    return labels
-
-
-def _inertia(X, labels, centers):
-    rows = max(1, BLOCK // X.shape[1])
-    parts = (slice(start, start + rows) for start in range(0, len(X), rows))
-    return float(sum(np.square(X[part] - centers[labels[part]]).sum() for part in parts))
-
-
-def _sums(X1, labels, k):
-    """Sum of the samples of each cluster; the last column counts them."""
-    return np.stack([np.bincount(labels, column, k) for column in X1.T], axis=1)
-
-
-def _means(X1, labels, centers, sums):
-    """The mean of each cluster; an empty one takes over the sample that is farthest from its center."""
-    empty = np.flatnonzero(sums[:, -1] == 0)
-    if len(empty):
-        sums, distance = sums.copy(), ((X1[:, :-1] - centers[labels]) ** 2).sum(axis=1)
-        if distance.max() > 0:
-            farthest = np.argpartition(distance, -len(empty))[: -len(empty) - 1 : -1]
-            for new, i in zip(empty, farthest, strict=True):
-                sums[labels[i]] -= X1[i]
-                sums[new] = X1[i]
-    counts = sums[:, -1]
-    means = sums[:, :-1] / np.maximum(counts, 1)[:, None]
-    means[counts == 0] = means[counts.argmax()]  # there are fewer distinct samples than clusters
-    return means
+def _sizes(name, value):
+    wh = check_columns(name, value, 2)
+    if (wh <= 0).any():
+        raise ValueError(f"{name} must hold widths and heights above 0")
+    return wh

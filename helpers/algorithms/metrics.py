@@ -10,7 +10,7 @@ Davis and Goadrich, "The relationship between precision-recall and ROC curves", 
 
 import numpy as np
 
-from .validation import check_array, check_number, check_same_length
+from ..validation import check_array, check_number, check_same_length
 
 # --- counts at one threshold ---------------------------------------------------------------------------------------
 
@@ -72,33 +72,64 @@ def precision_score(y_true, y_pred, *, sample_weight=None, zero_division=0.0):
         If an array is empty, has the wrong shape or holds NaN or a third class.
     """
     _, fp, _, tp = _binary_counts(y_true, y_pred, sample_weight)
-    return _ratio(tp, tp + fp, zero_division)
+    return float(_ratio(tp, tp + fp, zero_division))
 
 
 def recall_score(y_true, y_pred, *, sample_weight=None, zero_division=0.0):
     """Of what is positive, the share that was found: TP / (TP + FN). Arguments as in `precision_score`."""
     _, _, fn, tp = _binary_counts(y_true, y_pred, sample_weight)
-    return _ratio(tp, tp + fn, zero_division)
+    return float(_ratio(tp, tp + fn, zero_division))
 
 
 def fbeta_score(y_true, y_pred, *, beta, sample_weight=None, zero_division=0.0):
-    """Harmonic mean of precision and recall in which recall counts beta times as much as precision.
-
-    F = (1 + beta^2) P R / (beta^2 P + R) = (1 + beta^2) TP / ((1 + beta^2) TP + beta^2 FN + FP).
+    """Weighted harmonic mean of precision and recall: `fbeta` of the counts.
 
     Parameters
     ----------
     y_true, y_pred, sample_weight, zero_division
         As in `precision_score`.
     beta : float, at least 0
-        0 is precision, 1 the plain F1, large values recall.
+        As in `fbeta`.
+    """
+    _, fp, fn, tp = _binary_counts(y_true, y_pred, sample_weight)
+    return float(fbeta(tp, fp, fn, beta=beta, zero_division=zero_division))
+
+
+def fbeta(tp, fp, fn, *, beta, zero_division=0.0):
+    """F-beta from counts: the harmonic mean of precision and recall, recall having beta squared times the weight.
+
+    F = (1 + beta^2) P R / (beta^2 P + R) = (1 + beta^2) TP / ((1 + beta^2) TP + beta^2 FN + FP).
+
+    Parameters
+    ----------
+    tp, fp, fn : array_like of one shape, or numbers
+        True positives, false positives and false negatives, at least 0.
+    beta : float, at least 0
+        0 is precision, 1 the plain F1; as beta grows, F becomes recall. At beta an equal small gain of either counts
+        the same where recall is beta times precision.
+    zero_division : float in [0, 1]
+        The answer where the denominator is 0: nothing was found, and nothing was missed or called in vain, as far as
+        beta counts it.
+
+    Returns
+    -------
+    float or ndarray
+
+    Raises
+    ------
+    ValueError
+        If a count is negative or not finite, the shapes differ, or a parameter is out of range.
 
     References
     ----------
     van Rijsbergen, "Information Retrieval", 2nd ed. (1979), chapter 7.
     """
+    tp, fp, fn = (check_array(name, count) for name, count in (("tp", tp), ("fp", fp), ("fn", fn)))
+    if not tp.shape == fp.shape == fn.shape:
+        raise ValueError(f"tp, fp and fn must have one shape, got {tp.shape}, {fp.shape} and {fn.shape}")
+    if min(tp.min(), fp.min(), fn.min()) < 0:
+        raise ValueError("tp, fp and fn must be counts of at least 0")
     beta2 = check_number("beta", beta, at_least=0) ** 2
-    _, fp, fn, tp = _binary_counts(y_true, y_pred, sample_weight)
     return _ratio((1 + beta2) * tp, (1 + beta2) * tp + beta2 * fn + fp, zero_division)
 
 
@@ -129,12 +160,12 @@ def roc_curve(y_true, y_score, *, sample_weight=None, drop_intermediate=True):
     ValueError
         If y_true holds only one class, or an array is empty, has the wrong shape or holds NaN.
     """
-    fps, tps, thresholds = _counts_by_threshold(y_true, y_score, sample_weight)
+    fps, tps, thresholds = _counts_by_threshold(*_scores(y_true, y_score, sample_weight))
     if drop_intermediate:
         keep = np.ones(len(fps), dtype=bool)  # the points at infinity and at the first score stay, as in scikit-learn
-        keep[2:-1] = (np.diff(fps[1:], 2) != 0) | (np.diff(tps[1:], 2) != 0)
+        keep[2:-1] = (np.diff(fps[1:], 2) != 0) | (np.diff(tps[1:], 2) != 0)  # where a second difference is 0, no bend
         fps, tps, thresholds = fps[keep], tps[keep], thresholds[keep]
-    return fps / fps[-1], tps / tps[-1], thresholds
+    return fps / fps[-1], tps / tps[-1], thresholds  # at the last threshold everything is called positive
 
 
 def precision_recall_curve(y_true, y_score, *, sample_weight=None):
@@ -147,8 +178,10 @@ def precision_recall_curve(y_true, y_score, *, sample_weight=None):
     thresholds : (m,) ndarray
         Rising.
     """
-    fps, tps, thresholds = (count[:0:-1] for count in _counts_by_threshold(y_true, y_score, sample_weight))
-    return np.r_[tps / (tps + fps), 1.0], np.r_[tps / tps[0], 0.0], thresholds
+    fps, tps, thresholds = _counts_by_threshold(*_scores(y_true, y_score, sample_weight))
+    precision = tps[1:] / (tps + fps)[1:]  # not at infinity, where nothing is called positive: 0 / 0
+    recall = tps[1:] / tps[-1]
+    return np.r_[precision[::-1], 1.0], np.r_[recall[::-1], 0.0], thresholds[1:][::-1]
 
 
 # --- one number for a curve ------------------------------------------------------------------------------------------
@@ -191,8 +224,14 @@ def roc_auc_score(y_true, y_score, *, sample_weight=None):
     if sample_weight is not None:
         return auc(*roc_curve(y_true, y_score, sample_weight=sample_weight)[:2])
     positive, score, _ = _scores(y_true, y_score, None)
-    positives, negatives = np.sort(score[positive]), np.sort(score[~positive])
-    below, at_or_below = (np.searchsorted(negatives, positives, side).sum() for side in ("left", "right"))
+    return _probability_of_rank(score[positive], score[~positive])
+
+
+def _probability_of_rank(positives, negatives):
+    negatives = np.sort(negatives)
+    positives = np.sort(positives)  # not needed, but a search in order finds what it wants in the cache
+    below = np.searchsorted(negatives, positives, side="left").sum()  # pairs won
+    at_or_below = np.searchsorted(negatives, positives, side="right").sum()  # pairs won or tied
     return float((below + at_or_below) / 2 / len(positives) / len(negatives))
 
 
@@ -222,7 +261,7 @@ def break_even_point(y_true, y_score, *, sample_weight=None):
     TP / (TP + FP) = TP / (TP + FN) holds where as many samples are called positive as there are. A tie that spans
     that count is split by linear interpolation. Arguments and errors as in `roc_curve`.
     """
-    fps, tps, _ = _counts_by_threshold(y_true, y_score, sample_weight)
+    fps, tps, _ = _counts_by_threshold(*_scores(y_true, y_score, sample_weight))
     return float(np.interp(tps[-1], fps + tps, tps) / tps[-1])
 
 
@@ -260,10 +299,11 @@ def _binary_counts(y_true, y_pred, sample_weight):
 
 def _ratio(part, whole, zero_division):
     zero_division = check_number("zero_division", zero_division, at_least=0, at_most=1)
-    return float(part / whole) if whole else zero_division
+    return np.divide(part, whole, out=np.full(np.shape(whole), zero_division), where=whole > 0)[()]
 
 
 def _scores(y_true, y_score, sample_weight):
+    """Check; return who is positive, the scores, and the weights, without the samples that weigh nothing."""
     y_true, score = check_array("y_true", y_true, ndim=1), check_array("y_score", y_score, ndim=1)
     check_same_length(y_true=y_true, y_score=score)
     positive, weight = _is_positive("y_true", y_true), None
@@ -275,17 +315,11 @@ def _scores(y_true, y_score, sample_weight):
     return positive, score, weight
 
 
-def _counts_by_threshold(y_true, y_score, sample_weight):
-    """Weight of the false and of the true positives at every distinct threshold, from infinity down."""
-    positive, score, weight = _scores(y_true, y_score, sample_weight)
+def _counts_by_threshold(positive, score, weight=None):
+    """Count (or weigh) the false and the true positives at every distinct threshold, from infinity down."""
     order = np.argsort(-score, kind="stable")
     positive, score = positive[order], score[order]
     weight = np.ones(len(score)) if weight is None else weight[order]
     last = np.r_[np.flatnonzero(np.diff(score)), len(score) - 1]  # equal scores cross the threshold together
     fps, tps = (np.r_[0.0, np.cumsum(weight * side)[last]] for side in (~positive, positive))
     return fps, tps, np.r_[np.inf, score[last]]
-
-
-def fbeta_from_counts(tp, fp, fn, beta):
-    whole = (1 + beta**2) * tp + beta**2 * fn + fp
-    return (1 + beta**2) * tp / whole if whole else 0.0

@@ -11,7 +11,7 @@ Boureau, Ponce and LeCun, "A theoretical analysis of feature pooling in visual r
 
 import numpy as np
 
-from .validation import check_array, check_choice, check_integer
+from ..validation import check_array, check_choice, check_integer
 
 # --- maximum ---------------------------------------------------------------------------------------------------------
 
@@ -43,13 +43,16 @@ def max_pool2d(x, kernel_size, stride=None, padding=0, *, ceil_mode=False):
         If x holds NaN or has another number of dimensions, a size is out of range, or no window fits.
     """
     x = check_array("x", x, ndim=(3, 4))
-    grid = _Grid(x.shape, kernel_size, stride, padding, ceil_mode)
-    windows = grid.windows(x, outside=-np.inf)
+    return _max_pool(x, _grid(x.shape, kernel_size, stride, padding, ceil_mode))
+
+
+def _max_pool(x, grid):
+    windows = grid.windows(x, outside=-np.inf)  # (..., H_out, W_out, k_h, k_w)
     flat = windows.reshape(*windows.shape[:-2], -1)
-    first = flat.argmax(axis=-1)
+    first = flat.argmax(axis=-1)  # the first among equals
     down, right = np.divmod(first, grid.kernel[1])  # the place inside the window
     rows, columns = grid.starts
-    indices = (rows[:, None] + down) * x.shape[-1] + columns + right
+    indices = (rows[:, None] + down) * x.shape[-1] + columns + right  # the place in the flattened map
     return np.take_along_axis(flat, first[..., None], axis=-1)[..., 0], indices
 
 
@@ -81,9 +84,14 @@ def max_pool2d_backward(grad, indices, shape):
     cells = shape[-2] * shape[-1]
     if (indices != np.floor(indices)).any() or indices.min() < 0 or indices.max() >= cells:
         raise ValueError(f"indices must be integers from 0 to {cells - 1}, cells of the flattened map")
+    return _scatter(grad, indices.astype(int), shape)
+
+
+def _scatter(grad, indices, shape):
+    """Put each gradient at its index in its own map of H x W cells, adding where indices repeat."""
     maps = np.arange(np.prod(shape[:-2])).reshape(*shape[:-2], 1, 1)
-    place = (maps * cells + indices.astype(int)).ravel()
-    return np.bincount(place, grad.ravel(), minlength=np.prod(shape)).reshape(shape)
+    place = maps * shape[-2] * shape[-1] + indices
+    return np.bincount(place.ravel(), grad.ravel(), minlength=np.prod(shape)).reshape(shape)
 
 
 # --- mean ------------------------------------------------------------------------------------------------------------
@@ -102,9 +110,18 @@ def avg_pool2d(x, kernel_size, stride=None, padding=0, ceil_mode=False, count_in
     Returns
     -------
     (N, C, H_out, W_out) ndarray
+
+    Raises
+    ------
+    ValueError
+        As `max_pool2d`.
     """
     x = check_array("x", x, ndim=(3, 4))
-    grid = _Grid(x.shape, kernel_size, stride, padding, ceil_mode)
+    check_choice("count_include_pad", count_include_pad, (False, True))
+    return _avg_pool(x, _grid(x.shape, kernel_size, stride, padding, ceil_mode), count_include_pad)
+
+
+def _avg_pool(x, grid, count_include_pad):
     return grid.windows(x, outside=0).sum(axis=(-2, -1)) / grid.counts(count_include_pad)
 
 
@@ -125,11 +142,21 @@ def avg_pool2d_backward(grad, shape, kernel_size, stride=None, padding=0, ceil_m
     Returns
     -------
     ndarray of this shape
+
+    Raises
+    ------
+    ValueError
+        As `avg_pool2d`, or if the shapes do not belong together.
     """
     grad, shape = _gradient(grad, shape)
-    grid = _Grid(shape, kernel_size, stride, padding, ceil_mode)
+    check_choice("count_include_pad", count_include_pad, (False, True))
+    grid = _grid(shape, kernel_size, stride, padding, ceil_mode)
     if grad.shape[-2:] != grid.size:
         raise ValueError(f"grad must hold maps of {grid.size} cells, got shape {grad.shape}")
+    return _avg_pool_backward(grad, grid, count_include_pad)
+
+
+def _avg_pool_backward(grad, grid, count_include_pad):
     return grid.inside(grid.spread(grad / grid.counts(count_include_pad)))
 
 
@@ -151,9 +178,18 @@ def adaptive_avg_pool2d(x, output_size):
     Returns
     -------
     (N, C, H_out, W_out) ndarray
+
+    Raises
+    ------
+    ValueError
+        If x holds NaN or has another number of dimensions, or a size is out of range.
     """
     x = check_array("x", x, ndim=(3, 4))
-    rows, columns = _mean_matrices(x.shape, _pair("output_size", output_size, at_least=1))
+    return _adaptive(x, _pair("output_size", output_size, at_least=1))
+
+
+def _adaptive(x, size):
+    rows, columns = _mean_matrices(x.shape, size)  # (H_out, H) and (W_out, W)
     return rows @ x @ columns.T
 
 
@@ -169,8 +205,16 @@ def adaptive_avg_pool2d_backward(grad, shape):
     Returns
     -------
     ndarray of this shape
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not belong together, or `grad` is empty or holds NaN.
     """
-    grad, shape = _gradient(grad, shape)
+    return _adaptive_backward(*_gradient(grad, shape))
+
+
+def _adaptive_backward(grad, shape):
     rows, columns = _mean_matrices(shape, grad.shape[-2:])
     return rows.T @ grad @ columns
 
@@ -178,25 +222,33 @@ def adaptive_avg_pool2d_backward(grad, shape):
 # --- what the above share --------------------------------------------------------------------------------------------
 
 
-class _Grid:
-    """The windows that lie over a map: where they start, what they see, and how to put things back under them."""
+def _grid(shape, kernel_size, stride, padding, ceil_mode):
+    """Check the sizes and lay the windows."""
+    kernel = _pair("kernel_size", kernel_size, at_least=1)
+    stride = kernel if stride is None else _pair("stride", stride, at_least=1)
+    padding = _pair("padding", padding, at_least=0)
+    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+        raise ValueError(f"padding must be at most half of kernel_size {kernel}, got {padding}")
+    check_choice("ceil_mode", ceil_mode, (False, True))
+    grid = _Grid(shape, kernel, stride, padding, ceil_mode)
+    if min(grid.size) < 1:
+        raise ValueError(f"kernel_size {kernel} does not fit into the padded map of {shape[-2:]} cells")
+    return grid
 
-    def __init__(self, shape, kernel_size, stride, padding, ceil_mode):
-        self.shape = shape[-2:]
-        self.kernel = _pair("kernel_size", kernel_size, at_least=1)
-        self.stride = self.kernel if stride is None else _pair("stride", stride, at_least=1)
-        self.padding = _pair("padding", padding, at_least=0)
-        if any(2 * p > k for p, k in zip(self.padding, self.kernel, strict=True)):
-            raise ValueError(f"padding must be at most half of kernel_size {self.kernel}, got {self.padding}")
-        check_choice("ceil_mode", ceil_mode, (False, True))
-        self.size = tuple(
-            _count(*side, ceil_mode) for side in zip(self.shape, self.kernel, self.stride, self.padding, strict=True)
-        )
-        if min(self.size) < 1:
-            raise ValueError(f"kernel_size {self.kernel} does not fit into the padded map of {self.shape} cells")
-        sides = list(zip(self.size, self.kernel, self.stride, self.padding, strict=True))
-        self.starts = [np.arange(n) * s - p for n, _, s, p in sides]
-        self.reach = [(n - 1) * s + k for n, k, s, _ in sides]  # from the first window's start to the last one's end
+
+class _Grid:
+    """The windows that lie over a map: where they start, what they see, and how to put things back under them.
+
+    Every attribute is a pair, for the height and for the width.
+    """
+
+    def __init__(self, shape, kernel, stride, padding, ceil_mode):
+        self.shape, self.kernel, self.stride, self.padding = shape[-2:], kernel, stride, padding
+        sides = list(zip(self.shape, kernel, stride, padding, strict=True))
+        self.size = tuple(_count(*side, ceil_mode) for side in sides)
+        self.starts = [np.arange(n) * s - p for n, s, p in zip(self.size, stride, padding, strict=True)]
+        # from the first window's start to the last one's end
+        self.reach = [(n - 1) * s + k for n, s, k in zip(self.size, stride, kernel, strict=True)]
 
     def windows(self, x, outside):
         """View of x as (..., H_out, W_out, k_h, k_w); cells outside the map hold `outside`."""
@@ -210,7 +262,7 @@ class _Grid:
         """Add each window's share to all the cells below it, padding included: the transpose of summing windows."""
         padded = np.zeros((*share.shape[:-2], *self.reach))
         height, width = (r - k + 1 for r, k in zip(self.reach, self.kernel, strict=True))
-        for i in range(self.kernel[0]):  # one step a cell of the window, not one a window
+        for i in range(self.kernel[0]):  # one step per cell of the window, not one per window
             for j in range(self.kernel[1]):
                 padded[..., i : i + height : self.stride[0], j : j + width : self.stride[1]] += share
         return padded
@@ -223,28 +275,32 @@ class _Grid:
 
     def counts(self, count_include_pad):
         """How many cells each window's mean divides by, (H_out, W_out)."""
-        check_choice("count_include_pad", count_include_pad, (False, True))
         counts = []
         for start, kernel, length, padding in zip(self.starts, self.kernel, self.shape, self.padding, strict=True):
             margin = padding if count_include_pad else 0
-            counts.append(np.minimum(start + kernel, length + margin) - np.maximum(start, -margin))
+            counts.append(np.minimum(start + kernel, length + margin) - np.maximum(start, -margin))  # end less start
         return np.outer(*counts)
 
 
 def _count(length, kernel, stride, padding, ceil_mode):
-    """How many windows fit along one side."""
+    """How many windows fit along one side: floor(steps / stride) + 1, or with ceil."""
     steps = length + 2 * padding - kernel
     if not ceil_mode:
         return steps // stride + 1
-    count = -(-steps // stride) + 1
-    return count - ((count - 1) * stride >= length + padding)  # the last one must not start in the far padding
+    count = (steps + stride - 1) // stride + 1  # rounded up
+    if (count - 1) * stride >= length + padding:  # the last window would start in the far padding: it goes
+        count -= 1
+    return count
 
 
 def _mean_matrices(shape, size):
+    """One matrix per side: row i averages the cells from floor(i L / S) up to, and without, ceil((i + 1) L / S)."""
     matrices = []
     for length, wanted in zip(shape[-2:], size, strict=True):
         i, cell = np.arange(wanted)[:, None], np.arange(length)
-        inside = (i * length // wanted <= cell) & (cell < -(-(i + 1) * length // wanted))
+        first = i * length // wanted
+        end = ((i + 1) * length + wanted - 1) // wanted  # rounded up
+        inside = (first <= cell) & (cell < end)
         matrices.append(inside / inside.sum(axis=1, keepdims=True))
     return matrices
 

@@ -15,7 +15,7 @@ import warnings
 
 import numpy as np
 
-from .validation import check_array, check_integer, check_number, check_same_length
+from ..validation import check_array, check_columns, check_fitted, check_integer, check_number, check_same_length
 
 # --- penalties -------------------------------------------------------------------------------------------------------
 
@@ -94,10 +94,7 @@ class Ridge:
         self.alpha, self.fit_intercept = alpha, fit_intercept
 
     def fit(self, X, y):
-        """Solve (X'X + alpha I) w = X'y in the directions of X's singular vectors, where it falls apart.
-
-        Along a direction with singular value s the least-squares weight is shrunk by s^2 / (s^2 + alpha). For alpha 0
-        and columns that depend on each other the shortest solution is taken.
+        """Fit the weights. For alpha 0 and columns that depend on each other the shortest solution is taken.
 
         Parameters
         ----------
@@ -110,10 +107,8 @@ class Ridge:
             If an array is empty, of another shape or length, or holds NaN, or if `alpha` is negative.
         """
         alpha = check_number("alpha", self.alpha, at_least=0)
-        X, y, X_mean, y_mean = _centred(X, y, self.fit_intercept)
-        U, s, Vt = np.linalg.svd(X, full_matrices=False)
-        s[s <= np.finfo(float).eps * max(X.shape) * s[0]] = 0
-        self.coef_ = Vt.T @ (np.divide(s, s**2 + alpha, out=np.zeros_like(s), where=s > 0) * (U.T @ y))
+        X, y, X_mean, y_mean = _centered(X, y, self.fit_intercept)
+        self.coef_ = _ridge(X, y, alpha)
         self.intercept_ = float(y_mean - X_mean @ self.coef_)
         return self
 
@@ -136,7 +131,8 @@ class ElasticNet:
     max_iter : int, at least 1
         Sweeps over the coordinates; if they do not suffice, `fit` warns.
     tol : float above 0
-        Stop when no weight moves by more than this share of the largest, and the duality gap is below tol |y|^2.
+        Stop when no weight moves by more than tol |y| / |X_j|, X_j the longest column, and the duality gap is at most
+        tol |y|^2 / n.
 
     Attributes
     ----------
@@ -167,11 +163,9 @@ class ElasticNet:
         """
         l1_ratio = check_number("l1_ratio", self.l1_ratio, at_least=0, at_most=1)
         alpha = check_number("alpha", self.alpha, at_least=0)
-        X, y, X_mean, y_mean = _centred(X, y, self.fit_intercept)
+        X, y, X_mean, y_mean = _centered(X, y, self.fit_intercept)
         l1, l2 = alpha * l1_ratio, alpha * (1 - l1_ratio)
-        self.coef_, self.n_iter_, self.dual_gap_ = _coordinate_descent(
-            X, y, np.zeros(X.shape[1]), l1, l2, self.max_iter, self.tol
-        )
+        self.coef_, self.n_iter_, self.dual_gap_ = _descend(X, y, np.zeros(X.shape[1]), l1, l2, self.max_iter, self.tol)
         self.intercept_ = float(y_mean - X_mean @ self.coef_)
         return self
 
@@ -194,7 +188,7 @@ def lasso_path(X, y, *, eps=1e-3, n_alphas=100, alphas=None, max_iter=1000, tol=
     ----------
     X : (n, d) array_like
     y : (n,) array_like
-        Centre both first if you want an intercept.
+        Center both first if you want an intercept.
     eps : float in (0, 1)
         The smallest alpha as a share of the largest.
     n_alphas : int, at least 1
@@ -215,17 +209,19 @@ def lasso_path(X, y, *, eps=1e-3, n_alphas=100, alphas=None, max_iter=1000, tol=
     ValueError
         If an array is empty, of another shape or length, or holds NaN, or if a parameter is out of range.
     """
-    X, y, _, _ = _centred(X, y, fit_intercept=False)
+    X, y, _, _ = _centered(X, y, fit_intercept=False)
     if alphas is None:
         eps = check_number("eps", eps, above=0, below=1)
-        largest = max(np.abs(X.T @ y).max() / len(y), np.finfo(float).tiny / eps)
+        largest = np.abs(X.T @ y).max() / len(y)  # from here on l1 outweighs every column's pull at w = 0
+        if largest == 0:
+            raise ValueError("y must not be zero or orthogonal to every column of X: all weights are zero at any alpha")
         alphas = np.geomspace(largest, largest * eps, check_integer("n_alphas", n_alphas, at_least=1))
     else:
         alphas = np.sort(check_array("alphas", alphas, ndim=1))[::-1]
         check_number("alphas", alphas[-1], above=0)
     w, coefs, gaps = np.zeros(X.shape[1]), [], []
     for alpha in alphas:
-        w, _, gap = _coordinate_descent(X, y, w, alpha, 0.0, max_iter, tol)
+        w, _, gap = _descend(X, y, w, alpha, 0.0, max_iter, tol)
         coefs.append(w)
         gaps.append(gap)
     return alphas, np.stack(coefs, axis=1), np.array(gaps)
@@ -238,7 +234,7 @@ def _soft(x, threshold):
     return x - np.clip(x, -threshold, threshold)
 
 
-def _centred(X, y, fit_intercept):
+def _centered(X, y, fit_intercept):
     X, y = check_array("X", X, ndim=2), check_array("y", y, ndim=1)
     check_same_length(X=X, y=y)
     X_mean, y_mean = (X.mean(axis=0), y.mean()) if fit_intercept else (np.zeros(X.shape[1]), 0.0)
@@ -246,10 +242,30 @@ def _centred(X, y, fit_intercept):
 
 
 def _predict(model, X):
-    X = check_array("X", X, ndim=2)
-    if X.shape[1] != len(model.coef_):
-        raise ValueError(f"X must have {len(model.coef_)} columns, as in fit, got {X.shape[1]}")
-    return X @ model.coef_ + model.intercept_
+    check_fitted(model, "coef_")
+    return check_columns("X", X, len(model.coef_)) @ model.coef_ + model.intercept_
+
+
+def _ridge(X, y, alpha):
+    """Solve (X'X + alpha I) w = X'y in the directions of X's singular vectors, where it falls apart.
+
+    Along a direction with singular value s the least-squares weight, (U'y)/s, is shrunk by s^2 / (s^2 + alpha).
+    """
+    U, s, Vt = np.linalg.svd(X, full_matrices=False)
+    kept = s > np.finfo(float).eps * max(X.shape) * s[0]  # along the others X has no extent, only rounding errors
+    shrunk = np.zeros_like(s)
+    shrunk[kept] = s[kept] / (s[kept] ** 2 + alpha)
+    return Vt.T @ (shrunk * (U.T @ y))
+
+
+def _descend(X, y, w, l1, l2, max_iter, tol):
+    """Check the limits, descend, and warn if the sweeps did not suffice."""
+    max_iter, tol = check_integer("max_iter", max_iter, at_least=1), check_number("tol", tol, above=0)
+    w, sweeps, gap, converged = _coordinate_descent(np.asfortranarray(X), y, w, l1, l2, max_iter, tol)
+    if not converged:
+        text = f"coordinate descent has not converged in {max_iter} sweeps, duality gap {gap:.3g}"
+        warnings.warn(text, stacklevel=3)
+    return w, sweeps, gap
 
 
 def _coordinate_descent(X, y, w, l1, l2, max_iter, tol):
@@ -258,25 +274,22 @@ def _coordinate_descent(X, y, w, l1, l2, max_iter, tol):
     With the other weights fixed the best w_j has a formula: the correlation of its column with what the others leave
     unexplained, soft-thresholded, then shrunk.
     """
-    max_iter, tol = check_integer("max_iter", max_iter, at_least=1), check_number("tol", tol, above=0)
-    n, w, X = len(y), w.copy(), np.asfortranarray(X)
-    power = (X**2).mean(axis=0)
-    r = y - X @ w
-    rounding = np.finfo(float).eps * np.sqrt(y @ y / n / (power.max() or 1))  # a weight's last digit
+    n, w = len(y), w.copy()
+    power = (X**2).mean(axis=0)  # (d,): |X_j|^2 / n
+    scale = np.sqrt(y @ y / n / (power.max() or 1))  # |y| / |X_j|: with this weight one column could explain all of y
+    r = y - X @ w  # the residual, kept up to date
     for sweep in range(1, max_iter + 1):
         before = w.copy()
         for j in np.flatnonzero(power):
             old, column = w[j], X[:, j]
-            w[j] = _soft(column @ r / n + power[j] * old, l1) / (power[j] + l2)
-            if w[j] != old:
-                r += (old - w[j]) * column
-        if np.abs(w - before).max() <= max(tol * np.abs(w).max(), rounding):
+            z = column @ r / n + power[j] * old  # without power * old, column j's own part would be missing
+            w[j] = _soft(z, l1) / (power[j] + l2)
+            r += (old - w[j]) * column
+        if np.abs(w - before).max() <= tol * scale:
             gap = _duality_gap(X, y, w, r, l1, l2)
             if gap <= tol * (y @ y) / n or l1 == 0:  # without l1 the gap says nothing
-                return w, sweep, gap
-    gap = _duality_gap(X, y, w, r, l1, l2)
-    warnings.warn(f"coordinate descent has not converged in {max_iter} sweeps, duality gap {gap:.3g}", stacklevel=3)
-    return w, sweep, gap
+                return w, sweep, gap, True
+    return w, sweep, _duality_gap(X, y, w, r, l1, l2), False
 
 
 def _duality_gap(X, y, w, r, l1, l2):
@@ -287,7 +300,7 @@ def _duality_gap(X, y, w, r, l1, l2):
     """
     n = len(y)
     steepest = np.abs(X.T @ r / n - l2 * w).max()
-    scale = min(1, l1 / steepest) if steepest else 1
+    scale = min(1, l1 / steepest) if steepest else 1  # how much of the residual is feasible
     primal = (r @ r / n + l2 * (w @ w)) / 2 + l1 * np.abs(w).sum()
     dual = scale * (r @ y) / n - scale**2 * (r @ r / n + l2 * (w @ w)) / 2
     return float(primal - dual)

@@ -18,9 +18,18 @@ from itertools import combinations
 
 import numpy as np
 
-from .validation import check_array, check_choice, check_integer, check_number, check_same_length
+from ..validation import (
+    check_array,
+    check_choice,
+    check_columns,
+    check_fitted,
+    check_integer,
+    check_number,
+    check_same_length,
+)
 
 TAU = 1e-12  # stands for a curvature that is not positive, as in Fan, Chen and Lin
+FIRST = 10.0  # how far Pegasos's first step may move a decision value; the street reaches from -1 to 1
 
 # --- loss and margin -------------------------------------------------------------------------------------------------
 
@@ -72,7 +81,7 @@ def geometric_margin(w, b, X, y):
     X = check_array("X", X, ndim=2)
     check_same_length(X=X, y=y)
     if X.shape[1] != len(w):
-        raise ValueError(f"w must hold one weight a column of X, {X.shape[1]}, got {len(w)}")
+        raise ValueError(f"w must hold one weight per column of X, {X.shape[1]}, got {len(w)}")
     if not w.any():
         raise ValueError("w must not be zero: it has no direction")
     return float((y * (X @ w + b)).min() / np.linalg.norm(w))
@@ -97,16 +106,22 @@ def kernel_matrix(X, Z, kernel="rbf", gamma=1.0, degree=3, coef0=0.0):
     -------
     (n, m) ndarray
     """
-    X, Z = check_array("X", X, ndim=2), check_array("Z", Z, ndim=2)
-    if X.shape[1] != Z.shape[1]:
-        raise ValueError(f"Z must have as many columns as X, {X.shape[1]}, got {Z.shape[1]}")
+    X = check_array("X", X, ndim=2)
+    Z = check_columns("Z", Z, X.shape[1])
     check_choice("kernel", kernel, ("linear", "rbf", "poly"))
     gamma, degree = check_number("gamma", gamma, above=0), check_integer("degree", degree, at_least=1)
-    coef0 = check_number("coef0", coef0)
-    if kernel == "rbf":
-        squared = (X**2).sum(1)[:, None] + (Z**2).sum(1) - 2 * X @ Z.T
-        return np.exp(-gamma * np.maximum(squared, 0))
-    return X @ Z.T if kernel == "linear" else (gamma * X @ Z.T + coef0) ** degree
+    return _kernel(X, Z, kernel, gamma, degree, check_number("coef0", coef0))
+
+
+def _kernel(X, Z, kernel, gamma, degree, coef0):
+    if kernel == "linear":
+        return X @ Z.T
+    if kernel == "poly":
+        return (gamma * X @ Z.T + coef0) ** degree
+    center = Z.mean(axis=0)  # distances do not change, and around 0 fewer digits cancel
+    X, Z = X - center, Z - center
+    squared = (X**2).sum(axis=1)[:, None] + (Z**2).sum(axis=1) - 2 * X @ Z.T  # (n, m): |x - z|^2
+    return np.exp(-gamma * np.maximum(squared, 0))  # rounding can push a zero below
 
 
 # --- the dual --------------------------------------------------------------------------------------------------------
@@ -122,16 +137,17 @@ def smo(K, y, C, tol=1e-3, max_iter=-1, beta=None):
 
     Parameters
     ----------
-    K : (n, n) ndarray
+    K : (n, n) array_like
         Kernel matrix of the samples.
-    y : (n,) ndarray of {-1, 1}
+    y : (n,) array_like of {-1, 1}
+        Of both classes.
     C : float above 0
     tol : float above 0
         Stop when the largest violation e_i - e_j is at most this.
     max_iter : int
         Steps at most; -1 for no limit.
-    beta : (n,) ndarray, optional
-        Where to start: it must sum to 0 and respect the bounds. Zeros by default.
+    beta : (n,) array_like, optional
+        Where to start: it must sum to 0, and each y beta lie in [0, C]. Zeros by default.
 
     Returns
     -------
@@ -140,19 +156,40 @@ def smo(K, y, C, tol=1e-3, max_iter=-1, beta=None):
         Residuals y - K beta.
     n_iter : int
         Steps taken. The result has converged if this is below max_iter.
+
+    Raises
+    ------
+    ValueError
+        If an array is empty, holds NaN or has the wrong shape, y does not hold both classes, `beta` is no place to
+        start from, or a number is out of range.
     """
-    low, high = np.minimum(0, C * y), np.maximum(0, C * y)
-    beta = np.zeros(len(y)) if beta is None else beta.copy()
-    e, diagonal = y - K @ beta, K.diagonal()
-    curvature = np.maximum(diagonal[:, None] + diagonal - 2 * K, TAU)
-    full, empty = np.where(beta == high, -np.inf, 0.0), np.where(beta == low, -np.inf, 0.0)  # who may not move
+    y, C, tol = _signs(y), check_number("C", C, above=0), check_number("tol", tol, above=0)
+    K, max_iter = check_columns("K", K, len(y)), check_integer("max_iter", max_iter, at_least=-1)
+    check_same_length(K=K, y=y)
+    if (y == y[0]).all():
+        raise ValueError("y must hold both classes")
+    if beta is None:
+        return _smo(K, y, C, tol, max_iter, np.zeros(len(y)))
+    beta = _weights("beta", beta, y, C)
+    if abs(beta.sum()) > 1e-9 * C * len(y):
+        raise ValueError(f"beta must sum to 0, got {beta.sum():g}")
+    return _smo(K, y, C, tol, max_iter, beta)
+
+
+def _smo(K, y, C, tol, max_iter, beta):
+    low, high = np.minimum(0, C * y), np.maximum(0, C * y)  # (n,): the bounds of beta
+    beta, e = beta.copy(), y - K @ beta
+    diagonal = K.diagonal()
+    curvature = np.maximum(diagonal[:, None] + diagonal - 2 * K, TAU)  # of every pair: |phi(x_i) - phi(x_j)|^2
+    full = np.where(beta == high, -np.inf, 0.0)  # added to e, it rules out who may not grow
+    empty = np.where(beta == low, -np.inf, 0.0)  # who may not shrink
     n_iter = 0
     while n_iter != max_iter:
         i = (e + full).argmax()
-        violation = e[i] - e + empty
+        violation = e[i] - e + empty  # what the first unit of weight would gain, taken from each j
         if violation.max() <= tol:
             break
-        j = (np.maximum(violation, 0) ** 2 / curvature[i]).argmax()
+        j = (np.maximum(violation, 0) ** 2 / curvature[i]).argmax()  # twice what a full step would gain
         room_i, room_j = high[i] - beta[i], beta[j] - low[j]
         step = min(violation[j] / curvature[i, j], room_i, room_j)
         beta[i] = high[i] if step == room_i else beta[i] + step  # exactly on its bound, not a rounding error beside
@@ -170,19 +207,36 @@ def intercept(beta, e, y, C):
 
     Parameters
     ----------
-    beta, e : (n,) ndarray
+    beta, e : (n,) array_like
         From `smo`.
-    y : (n,) ndarray of {-1, 1}
-    C : float
+    y : (n,) array_like of {-1, 1}
+        Of both classes.
+    C : float above 0
 
     Returns
     -------
     float
+
+    Raises
+    ------
+    ValueError
+        If an array is empty, holds NaN or has the wrong shape, a y beta lies outside [0, C], or no weight can grow or
+        none can shrink.
     """
+    y, C = _signs(y), check_number("C", C, above=0)
+    beta, e = _weights("beta", beta, y, C), check_array("e", e, ndim=1)
+    check_same_length(e=e, y=y)
+    if (beta == np.maximum(0, C * y)).all() or (beta == np.minimum(0, C * y)).all():
+        raise ValueError("y must hold both classes: with one alone b has no bound on one side")
+    return _intercept(beta, e, y, C)
+
+
+def _intercept(beta, e, y, C):
     free = (beta != 0) & (np.abs(beta) != C)
     if free.any():
-        return float(e[free].mean())
-    return float((e[beta < np.maximum(0, C * y)].max() + e[beta > np.minimum(0, C * y)].min()) / 2)
+        return float(e[free].mean())  # y f = 1 there, so b = y - K beta = e
+    low, high = np.minimum(0, C * y), np.maximum(0, C * y)
+    return float((e[beta < high].max() + e[beta > low].min()) / 2)
 
 
 def objectives(beta, e, y, C, b):
@@ -199,9 +253,21 @@ def objectives(beta, e, y, C, b):
     Returns
     -------
     primal, dual : float
+
+    Raises
+    ------
+    ValueError
+        If an array is empty, holds NaN or has the wrong shape, a y beta lies outside [0, C], or a number is not finite.
     """
-    f = y - e
-    squared_norm = beta @ f
+    y, C = _signs(y), check_number("C", C, above=0)
+    beta, e = _weights("beta", beta, y, C), check_array("e", e, ndim=1)
+    check_same_length(e=e, y=y)
+    return _objectives(beta, e, y, C, check_number("b", b))
+
+
+def _objectives(beta, e, y, C, b):
+    f = y - e  # K beta: the decision values without b
+    squared_norm = beta @ f  # w w = beta K beta
     slack = np.maximum(0, 1 - y * (f + b))
     return float(squared_norm / 2 + C * slack.sum()), float(np.abs(beta).sum() - squared_norm / 2)
 
@@ -212,7 +278,7 @@ class SVC:
     Parameters
     ----------
     C : float above 0
-        Price of one unit of slack. Small: a wide street with samples in it. Large: towards the hard margin.
+        Penalty per unit of slack. Small: a wide street with samples in it. Large: towards the hard margin.
     kernel : {"linear", "rbf", "poly"}
     gamma : {"scale", "auto"} or float above 0
         Of rbf and poly. "scale" is 1 / (d var(X)), "auto" is 1 / d.
@@ -254,36 +320,37 @@ class SVC:
         """
         C, tol = check_number("C", self.C, above=0), check_number("tol", self.tol, above=0)
         max_iter = check_integer("max_iter", self.max_iter, at_least=-1)
-        X, self.classes_, which = _samples(X, y)
-        if len(self.classes_) != 2:
-            raise ValueError(f"y must hold two classes, got {len(self.classes_)}; use OneVsRest or OneVsOne for more")
-        signs = 2.0 * which - 1
-        self._gamma = _gamma(self.gamma, X)
-        beta, e, n_iter = smo(self._kernel(X, X), signs, C, tol, max_iter)
-        if n_iter == max_iter:
+        X, signs, self.classes_ = _two_classes(X, y)
+        gamma = _gamma(self.gamma, X)
+        K = kernel_matrix(X, X, self.kernel, gamma, self.degree, self.coef0)
+        self._kernel = (self.kernel, gamma, self.degree, self.coef0)
+        if self._solve(X, K, signs, C, tol, max_iter) == max_iter:
             warnings.warn(f"max_iter={max_iter} steps were not enough", RuntimeWarning, stacklevel=2)
-        b = intercept(beta, e, signs, C)
-        self.primal_objective_, self.dual_objective_ = objectives(beta, e, signs, C, b)
+        return self
+
+    def _solve(self, X, K, y, C, tol, max_iter):
+        beta, e, n_iter = _smo(K, y, C, tol, max_iter, np.zeros(len(y)))
+        b = _intercept(beta, e, y, C)
+        self.primal_objective_, self.dual_objective_ = _objectives(beta, e, y, C, b)
         support = np.flatnonzero(beta)
-        self.support_ = support[np.argsort(signs[support], kind="stable")]
+        self.support_ = support[np.argsort(y[support], kind="stable")]  # the first class first
         self.support_vectors_ = X[self.support_]
         self.dual_coef_ = beta[None, self.support_]
         self.intercept_, self.n_iter_ = np.array([b]), np.array([n_iter])
         if self.kernel == "linear":
-            self.coef_ = self.dual_coef_ @ self.support_vectors_
-        return self
+            self.coef_ = self.dual_coef_ @ self.support_vectors_  # w = sum of y alpha x
+        return n_iter
 
     def decision_function(self, X):
         """Signed values f(x), (n,): positive for the second class, 1 and -1 on the edges of the street."""
-        X = _columns(X, self.support_vectors_.shape[1])
-        return self._kernel(X, self.support_vectors_) @ self.dual_coef_[0] + self.intercept_
+        check_fitted(self, "support_vectors_")
+        X = check_columns("X", X, self.support_vectors_.shape[1])
+        return _kernel(X, self.support_vectors_, *self._kernel) @ self.dual_coef_[0] + self.intercept_
 
     def predict(self, X):
         """The class of each sample, (n,)."""
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]
-
-    def _kernel(self, X, Z):
-        return kernel_matrix(X, Z, self.kernel, self._gamma, self.degree, self.coef0)
+        positive = self.decision_function(X) > 0
+        return self.classes_[positive.astype(int)]
 
 
 # --- the primal ------------------------------------------------------------------------------------------------------
@@ -293,17 +360,18 @@ class LinearSVMPrimal:
     """Linear SVM by Pegasos: stochastic subgradient steps on lambda |w|^2 / 2 + mean hinge loss, lambda = 1 / (n C).
 
     The step at time t is 1 / (lambda (t + t0)). Three changes tame the bias, which is not penalised, as in `SVC`: the
-    columns are centred, the start t0 is such that no step is longer than the data is wide, and the result is the mean
-    of the second half of the path.
+    columns are centered; t0 = mean |(x, 1)|^2 / (10 lambda), so that the first steps move the decision value of an
+    average sample by at most about 10 (without t0 it would be mean |(x, 1)|^2 / lambda); and the result is the mean of
+    the second half of the path.
 
     Parameters
     ----------
     C : float above 0
         As in `SVC`: the two objectives differ by the factor n C.
     batch_size : int
-        Samples a step.
+        Samples per step.
     max_iter : int
-        Steps.
+        Steps, at least 2.
     random_state : int
 
     Attributes
@@ -322,45 +390,53 @@ class LinearSVMPrimal:
         max_iter = check_integer("max_iter", self.max_iter, at_least=2)
         batch_size = check_integer("batch_size", self.batch_size, at_least=1)
         random_state = check_integer("random_state", self.random_state, at_least=0)
-        X, self.classes_, which = _samples(X, y)
-        if len(self.classes_) != 2:
-            raise ValueError(f"y must hold two classes, got {len(self.classes_)}; use OneVsRest or OneVsOne for more")
-        (n, d), signs, centre = X.shape, 2.0 * which - 1, X.mean(axis=0)
-        yx = signs[:, None] * np.column_stack([X - centre, np.ones(n)])  # y (x, 1): y f(x) is one product
-        penalty = 1 / (n * C) * np.r_[np.ones(d), 0]  # none on the bias
-        start = 0.1 * (yx**2).sum(axis=1).mean() * n * C
-        batches = np.random.default_rng(random_state).integers(n, size=(max_iter, batch_size))
-        w, total = np.zeros(d + 1), np.zeros(d + 1)
-        for t, batch in enumerate(batches, start=1):
-            inside = yx[batch] @ w < 1  # on the street, or on its wrong side
-            w = w - (penalty * w - inside @ yx[batch] / batch_size) * n * C / (t + start)
-            if 2 * t > max_iter:
-                total += w
-        w = total / (max_iter - max_iter // 2)
-        self.coef_, self.intercept_ = w[None, :-1], w[-1:] - w[:-1] @ centre
+        X, signs, self.classes_ = _two_classes(X, y)
+        center = X.mean(axis=0)
+        w, b = _pegasos(X - center, signs, C, batch_size, max_iter, np.random.default_rng(random_state))
+        self.coef_, self.intercept_ = w[None], np.array([b - w @ center])
         return self
 
     def decision_function(self, X):
         """Signed values w x + b, (n,)."""
-        return _columns(X, self.coef_.shape[1]) @ self.coef_[0] + self.intercept_
+        check_fitted(self, "coef_")
+        return check_columns("X", X, self.coef_.shape[1]) @ self.coef_[0] + self.intercept_
 
     def predict(self, X):
         """The class of each sample, (n,)."""
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+        positive = self.decision_function(X) > 0
+        return self.classes_[positive.astype(int)]
+
+
+def _pegasos(X, y, C, batch_size, max_iter, rng):
+    """Weights and bias; the columns of X have mean 0."""
+    n, d = X.shape
+    yx = y[:, None] * np.column_stack([X, np.ones(n)])  # y (x, 1): with the bias as last weight, y f(x) is one product
+    penalty = 1 / (n * C) * np.r_[np.ones(d), 0]  # lambda, and none on the bias
+    t0 = (yx**2).sum(axis=1).mean() * n * C / FIRST
+    w, total = np.zeros(d + 1), np.zeros(d + 1)
+    for t, batch in enumerate(rng.integers(n, size=(max_iter, batch_size)), start=1):
+        inside = yx[batch] @ w < 1  # on the street, or on its wrong side: only these push
+        slope = penalty * w - inside @ yx[batch] / batch_size
+        w = w - slope * n * C / (t + t0)
+        if 2 * t > max_iter:
+            total += w
+    w = total / (max_iter - max_iter // 2)
+    return w[:-1], w[-1]
 
 
 # --- more than two classes -------------------------------------------------------------------------------------------
 
 
 class _ByColumns:
-    """Many two-class models, whose decision values come as one column a class; the largest wins."""
+    """Many two-class models, whose decision values come as one column per class; the largest wins."""
 
     def __init__(self, estimator):
         self.estimator = estimator
 
     def predict(self, X):
         """The class of each sample, (n,)."""
-        return self.classes_[self.decision_function(X).argmax(axis=1)]
+        winner = self.decision_function(X).argmax(axis=1)
+        return self.classes_[winner]
 
 
 class OneVsRest(_ByColumns):
@@ -384,12 +460,13 @@ class OneVsRest(_ByColumns):
         return self
 
     def decision_function(self, X):
-        """Decision values, (n, k): one column a class."""
+        """Decision values, (n, k): one column per class."""
+        check_fitted(self, "estimators_")
         return np.column_stack([estimator.decision_function(X) for estimator in self.estimators_])
 
 
 class OneVsOne(_ByColumns):
-    """k classes by k (k - 1) / 2 two-class models, one a pair; most votes win.
+    """k classes by k (k - 1) / 2 two-class models, one per pair; most votes win.
 
     Among equal votes the larger sum of decision values wins. It is squeezed into less than a third, as in
     scikit-learn's OneVsOneClassifier, so that it never outweighs a vote.
@@ -404,7 +481,7 @@ class OneVsOne(_ByColumns):
     classes_ : (k,) ndarray
     pairs_ : list of (int, int)
         Positions in `classes_`, the negative class of the model first.
-    estimators_ : list of fitted estimators, one a pair
+    estimators_ : list of fitted estimators, one per pair
     """
 
     def fit(self, X, y):
@@ -419,6 +496,7 @@ class OneVsOne(_ByColumns):
 
     def decision_function(self, X):
         """Votes plus squeezed sums of decision values, (n, k)."""
+        check_fitted(self, "estimators_")
         X = check_array("X", X, ndim=2)
         votes, sums = np.zeros((2, len(X), len(self.classes_)))
         for (negative, positive), estimator in zip(self.pairs_, self.estimators_, strict=True):
@@ -450,11 +528,22 @@ def _samples(X, y):
     return X, classes, which
 
 
-def _columns(X, wanted):
-    X = check_array("X", X, ndim=2)
-    if X.shape[1] != wanted:
-        raise ValueError(f"X must have {wanted} columns, as in fit, got {X.shape[1]}")
-    return X
+def _two_classes(X, y):
+    """Check X and y; return X, the classes as signs, and the classes."""
+    X, classes, which = _samples(X, y)
+    if len(classes) != 2:
+        raise ValueError(f"y must hold two classes, got {len(classes)}; use OneVsRest or OneVsOne for more")
+    return X, 2.0 * which - 1, classes
+
+
+def _weights(name, beta, y, C):
+    """Check that each y beta lies in [0, C]; rounding errors beyond are cut off."""
+    beta = check_array(name, beta, ndim=1)
+    check_same_length(**{name: beta, "y": y})
+    alpha = y * beta
+    if alpha.min() < -1e-9 * C or alpha.max() > (1 + 1e-9) * C:
+        raise ValueError(f"{name} must keep y times {name} between 0 and C = {C:g}")
+    return y * np.clip(alpha, 0, C)
 
 
 def _gamma(gamma, X):

@@ -135,7 +135,7 @@ class Counts(NamedTuple):
 
     @property
     def fbeta(self):
-        return metrics.fbeta_from_counts(self.tp, self.fp, self.fn, self.beta)
+        return metrics.fbeta(self.tp, self.fp, self.fn, beta=self.beta)
 
     @property
     def cost(self):

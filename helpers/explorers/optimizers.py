@@ -7,6 +7,7 @@ import numpy as np
 from contourpy import contour_generator
 
 from .. import datasets, theme
+from ..algorithms import backpropagation
 from ..algorithms.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
 from .explorer import Explorer
 from .handles import Line
@@ -291,13 +292,13 @@ def _run(surface, start):
     """Run every racer at every setting: name -> path (steps + 1, rates, beta1, beta2, decays, 2) and loss."""
     lr, beta1, beta2, decay, _ = np.ix_(RACE_RATES, BETA1, BETA2, DECAY, start)
     racers = {
-        "SGD": (SGD(), {"lr": lr}),
-        "Momentum": (SGD(), {"lr": lr, "momentum": beta1}),
-        "Adagrad": (Adagrad(), {"lr": lr}),
-        "RMSprop": (RMSprop(), {"lr": lr, "alpha": beta2}),
-        "Adadelta": (Adadelta(), {"rho": beta2}),
-        "Adam": (Adam(), {"lr": lr, "betas": (beta1, beta2)}),
-        "AdamW": (AdamW(), {"lr": lr, "betas": (beta1, beta2)}),
+        "SGD": SGD(lr, weight_decay=decay),
+        "Momentum": SGD(lr, beta1, weight_decay=decay),
+        "Adagrad": Adagrad(lr, weight_decay=decay),
+        "RMSprop": RMSprop(lr, beta2, weight_decay=decay),
+        "Adadelta": Adadelta(rho=beta2, weight_decay=decay),
+        "Adam": Adam(lr, (beta1, beta2), weight_decay=decay),
+        "AdamW": AdamW(lr, (beta1, beta2), weight_decay=decay),
     }
     settings = len(RACE_RATES), len(BETA1), len(BETA2), len(DECAY)
 
@@ -306,8 +307,7 @@ def _run(surface, start):
         return np.stack(surface(x, y)[1:], axis=-1)
 
     runs = {}
-    for name, (optimizer, options) in racers.items():
-        vars(optimizer).update(options, weight_decay=decay)
+    for name, optimizer in racers.items():
         path = optimizer.path(slope, np.broadcast_to(start, (*settings, 2)), RACE_STEPS)
         path[np.logical_or.accumulate(np.abs(path).max(axis=-1) >= EDGE)] = np.nan  # who leaves does not return
         runs[name] = path, surface(path[..., 0], path[..., 1])[0]
@@ -325,37 +325,21 @@ def _contours(surface):
 
 def _train(make, rates, X, y, hidden, epochs, batch):
     """Train a network for each rate, all at once: training loss and test accuracy, (epochs + 1, rates)."""
-    (n, d), classes = X.shape, int(y.max()) + 1
-    cut, one_hot = int(0.7 * n), np.eye(int(y.max()) + 1)[y]
-    shapes = [(d, hidden), (1, hidden), (hidden, classes), (1, classes)]
-    ends = np.cumsum([np.prod(shape) for shape in shapes])
-    rng = np.random.default_rng(0)
-    start = [rng.normal(size=s) * np.sqrt(2 / s[0]) if s[0] > 1 else np.zeros(s) for s in shapes]
-    theta = np.tile(np.concatenate([part.ravel() for part in start]), (len(rates), 1))
-    W1, b1, W2, b2 = (
-        part.reshape(-1, *shape) for part, shape in zip(np.split(theta, ends[:-1], axis=1), shapes, strict=True)
-    )
-    optimizer = make()
-    if not isinstance(optimizer, Adadelta):  # which has no base rate
-        optimizer.lr = rates[:, None]
-
-    def forward(X):
-        h = np.maximum(X @ W1 + b1, 0)
-        z = h @ W2 + b2
-        z = np.maximum(z - z.max(axis=-1, keepdims=True), -100)  # below, numbers get so small that they are slow
-        return h, z - np.log(np.exp(z).sum(axis=-1, keepdims=True))
-
+    cut = int(0.7 * len(X))
+    start = backpropagation.two_layer(X.shape[1], hidden, int(y.max()) + 1, random_state=0)
+    params = [np.tile(part, (len(rates), 1, 1)) for part in start]
+    optimizer = make() if make is Adadelta else make(lr=rates[:, None, None])  # Adadelta has no base rate
     losses, accuracies = [], []
-    for epoch in range(epochs + 1):
+
+    def look():
         parts = np.array_split(X, max(1, len(X) // 256))  # small products, which are not worth a thread of their own
-        log_p = np.concatenate([forward(part)[1] for part in parts], axis=1)
-        losses.append(-(log_p[:, :cut] * one_hot[:cut]).sum(axis=-1).mean(axis=-1))
+        log_p = np.concatenate([backpropagation.forward(params, part) for part in parts], axis=1)
+        losses.append(-log_p[:, np.arange(cut), y[:cut]].mean(axis=-1))
         accuracies.append((log_p[:, cut:].argmax(axis=-1) == y[cut:]).mean(axis=-1))
-        order = np.random.default_rng(epoch).permutation(cut)
-        for part in np.array_split(order, cut // batch) if epoch < epochs else []:
-            h, log_p = forward(X[part])
-            dz = (np.exp(log_p) - one_hot[part]) / len(part)
-            dh = dz @ W2.swapaxes(1, 2) * (h > 0)
-            grads = X[part].T @ dh, dh.sum(axis=1), h.swapaxes(1, 2) @ dz, dz.sum(axis=1)
-            optimizer.step(theta, np.concatenate([g.reshape(len(rates), -1) for g in grads], axis=1))
+
+    look()
+    for _ in backpropagation.train(
+        params, X[:cut], y[:cut], optimizer, epochs=epochs, batch_size=batch, random_state=0
+    ):
+        look()
     return np.array(losses), np.array(accuracies)

@@ -346,38 +346,15 @@ def kernel_lift(X, y):
 # --- examples --------------------------------------------------------------------------------------------------------
 
 
-def rings(n, seed=0, noise=0.08):
-    """Two noisy rings of n points together, made up, because the lift needs a known truth: X (n, 2), y of -1 and 1."""
-    rng = np.random.default_rng(seed)
-    y = np.repeat([-1, 1], n // 2)
-    radius, angle = np.where(y > 0, 0.45, 1.0), rng.uniform(0, 2 * np.pi, n)
-    return radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]) + rng.normal(scale=noise, size=(n, 2)), y
-
-
-def two_species(first, second, features, reach=1.1):
-    """Two iris species and two measures, each scaled to -reach ... reach: X (100, 2), y of -1 and 1."""
-    iris = datasets.iris()
-    chosen = np.isin(iris.y, (first, second))
-    X = iris.X[chosen][:, features]
-    return reach * (2 * (X - X.min(0)) / np.ptp(X, axis=0) - 1), np.where(iris.y[chosen] == second, 1, -1)
-
-
-def crossed(n, seed=0):
-    """The XOR of two signs, made up: X (n, 2) in four blobs, y of -1 and 1."""
-    rng = np.random.default_rng(seed)
-    corner = np.tile([(-1, -1), (1, 1), (-1, 1), (1, -1)], (n // 4, 1))
-    return 0.65 * corner + rng.normal(scale=0.18, size=corner.shape), corner.prod(axis=1)
-
-
 def examples():
     """Every explorer of this topic, for tests and benchmarks: name -> function that builds it."""
     data = {
-        "Iris": two_species(1, 2, [2, 3]),
-        "Rings": rings(100),
-        "XOR": crossed(100),
+        "Iris": datasets.two_species(1, 2, [2, 3]),
+        "Rings": datasets.rings(100),
+        "XOR": datasets.crossed(100),
     }
     return {
         "margin": lambda: margin(data),
-        "widest_street": lambda: widest_street(*two_species(0, 1, [0, 1])),
-        "kernel_lift": lambda: kernel_lift(*rings(100)),
+        "widest_street": lambda: widest_street(*datasets.two_species(0, 1, [0, 1])),
+        "kernel_lift": lambda: kernel_lift(*datasets.rings(100)),
     }

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from helpers import theme
-from helpers.algorithms.validation import check_choice, check_integer, check_number
+from helpers.validation import check_choice, check_integer, check_number
 
 from .deck import LEVELS, Card, load_cards
 from .progress import Progress

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import platformdirs
 
-from helpers.algorithms.validation import check_choice, check_integer
+from helpers.validation import check_choice, check_integer
 
 from . import schedule
 from .schedule import CardState

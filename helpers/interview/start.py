@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import ipywidgets as widgets
 
-from helpers.algorithms.validation import check_integer
 from helpers.topics import PARTS, TOPICS
+from helpers.validation import check_integer
 
 from .deck import load_cards
 from .progress import Progress

@@ -19,6 +19,7 @@ MEASURES = {
     "ciou": (ours.complete_box_iou, ours.complete_box_iou_loss, -1.5),
 }
 LOSSES = [loss for _, loss, _ in MEASURES.values()]
+PAIRWISE = [measure for measure, _, _ in MEASURES.values()]
 POINT, UNIT = [[3.0, 3.0, 3.0, 3.0]], [[0.0, 0.0, 1.0, 1.0]]
 
 
@@ -36,8 +37,8 @@ def torchvision(boxes1, boxes2, kind, eps=1e-7):
     if kind == "giou":
         hull = around[..., 0] * around[..., 1]
         return iou - (hull - union) / hull
-    centres = [(x[..., :2] + x[..., 2:]) / 2 for x in (a, b)]
-    diou = iou - ((centres[0] - centres[1]) ** 2).sum(-1) / ((around**2).sum(-1) + eps)
+    centers = [(x[..., :2] + x[..., 2:]) / 2 for x in (a, b)]
+    diou = iou - ((centers[0] - centers[1]) ** 2).sum(-1) / ((around**2).sum(-1) + eps)
     if kind == "diou":
         return diou
     angles = [torch.atan((x[..., 2] - x[..., 0]) / (x[..., 3] - x[..., 1])) for x in (a, b)]
@@ -291,8 +292,8 @@ def test_regression_repeats_the_diou_papers_simulation():
     n = 400
     angle, radius = 2 * np.pi * rng.random(n), 3 * np.sqrt(rng.random(n))
     ratio, goal = rng.choice([1 / 4, 1 / 3, 1 / 2, 1, 2, 3, 4], (2, n, 1)) ** [0.5, -0.5]
-    centre = 10 + np.c_[radius * np.cos(angle), radius * np.sin(angle)]
-    start = np.hstack([centre, ratio * np.sqrt(rng.choice([0.5, 0.67, 0.75, 1, 1.33, 1.5, 2], (n, 1)))])
+    center = 10 + np.c_[radius * np.cos(angle), radius * np.sin(angle)]
+    start = np.hstack([center, ratio * np.sqrt(rng.choice([0.5, 0.67, 0.75, 1, 1.33, 1.5, 2], (n, 1)))])
     target = np.hstack([np.full((n, 2), 10), goal])
     error = {}
     for name, loss in zip(["iou", "giou", "diou", "ciou", "steady"], [*LOSSES, steady_loss], strict=True):
@@ -311,16 +312,86 @@ def test_regression_repeats_the_diou_papers_simulation():
         assert means == sorted(means)
 
 
+# --- no boxes at all --------------------------------------------------------------------------------------------------
+
+NONE = np.empty((0, 4))
+
+
+def test_an_image_without_boxes():
+    for measure in PAIRWISE:
+        assert measure(NONE, UNIT).shape == (0, 1) and measure(UNIT * 3, NONE).shape == (3, 0)
+        assert measure(NONE, NONE).shape == (0, 0)
+    assert ours.box_area(NONE).shape == (0,)
+    for there in ours.FORMATS:
+        assert ours.box_convert(NONE, "xyxy", there).shape == (0, 4)
+    keep = ours.nms(NONE, [], 0.5)
+    assert keep.shape == (0,) and keep.dtype == np.int64
+    keep, scores = ours.soft_nms(NONE, [])
+    assert keep.shape == scores.shape == (0,) and keep.dtype == np.int64
+    assert ours.soft_nms(UNIT, [0.1], score_threshold=0.5)[0].shape == (0,)
+    assert ours.regress(ours.iou_loss, NONE, NONE, steps=2).shape == (3, 0, 4)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_losses_of_no_boxes(loss):
+    none = torch.empty((0, 4), requires_grad=True)
+    assert loss(none, none).shape == (0,)
+    for reduction in ("mean", "sum"):
+        value = loss(none, none, reduction=reduction)
+        assert value == 0
+        assert torch.autograd.grad(value, none)[0].shape == (0, 4)
+
+
+# --- eps, and where regress steps ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", MEASURES)
+def test_losses_without_eps_are_finite_and_equal_the_measures(kind):
+    measure, loss, _ = MEASURES[kind]
+    first = np.array([*UNIT, *POINT, *POINT, [0.0, 0.0, 2.0, 1.0], [0.0, 0.0, 1.0, 0.0]])
+    second = np.array([*UNIT, *POINT, *UNIT, [1.0, 0.0, 2.0, 3.0], [5.0, 5.0, 5.0, 6.0]])
+    a = torch.tensor(first, requires_grad=True)
+    value = loss(a, torch.tensor(second), eps=0)
+    options = {"eps": 0} if kind in ("diou", "ciou") else {}
+    assert_allclose(value.detach(), 1 - np.diag(measure(first, second, **options)), atol=1e-12)
+    assert torch.autograd.grad(value.sum(), a)[0].isfinite().all()
+
+
+def test_regression_steps_by_its_schedule():
+    """Under a loss of slope 1 in every coordinate a center moves by 2 eta (2 - IoU), and IoU is 0 far away."""
+    path = ours.regress(lambda boxes, goals, reduction: boxes.sum(), UNIT, [[9.0, 9.0, 10.0, 10.0]], steps=20)
+    eta = -np.diff(path[:, 0, 0]) / 4
+    assert_allclose(eta, [0.1] * 16 + [0.01] * 2 + [0.001] * 2, atol=1e-12)
+    onto = ours.regress(lambda boxes, goals, reduction: boxes.sum(), UNIT, UNIT, steps=1)
+    assert_allclose(onto[1, 0, 0], -0.2)  # IoU 1: half of the step
+
+
+def test_regression_never_turns_a_box_inside_out():
+    path = ours.regress(lambda boxes, goals, reduction: (9 * (boxes[:, 2:] - boxes[:, :2])).sum(), UNIT, UNIT, steps=3)
+    assert_allclose(path[-1, :, 2:] - path[-1, :, :2], 1e-3)
+    grown = ours.regress(lambda boxes, goals, reduction: -(boxes[:, 2:] - boxes[:, :2]).sum(), UNIT, UNIT, steps=1)
+    assert_allclose(grown[1, 0, 2:] - grown[1, 0, :2], 1.1)  # size is half the difference of the corners' slopes
+
+
+def test_regression_takes_reversed_and_read_only_arrays():
+    boxes = random_boxes(np.random.default_rng(0), 3)
+    frozen = boxes.copy()
+    frozen.flags.writeable = False
+    path = ours.regress(ours.distance_box_iou_loss, boxes[::-1], frozen, steps=2)
+    assert_array_equal(path, ours.regress(ours.distance_box_iou_loss, boxes[::-1].copy(), boxes, steps=2))
+    path[0] = 0
+    assert boxes.any(), "the path is no view of the boxes"
+
+
 # --- bad input --------------------------------------------------------------------------------------------------------
 
-PAIRWISE = [measure for measure, _, _ in MEASURES.values()]
 BAD_BOXES = {
     "inverted in x": [[2.0, 0, 1, 1]],
     "inverted in y": [[0.0, 2, 1, 1]],
     "NaN": [[np.nan, 0, 1, 1]],
     "infinite": [[0.0, 0, np.inf, 1]],
     "three columns": [[0.0, 0, 1]],
-    "empty": np.empty((0, 4)),
+    "none, of another shape": np.empty((0, 3)),
     "no table": 3.0,
     "text": [["a", "b", "c", "d"]],
 }

@@ -113,7 +113,7 @@ def test_step_equals_the_definition(X, k):
     assert labels.tolist() == distances.argmin(axis=1).tolist()
     assert inertia == pytest.approx(distances.min(axis=1).sum())
     if len(np.unique(labels)) == k:
-        np.testing.assert_allclose(centers, [X[labels == j].mean(axis=0) for j in range(k)])
+        np.testing.assert_allclose(centers, [X[labels == j].mean(axis=0) for j in range(k)], atol=1e-12)
 
 
 def test_history_is_the_inertia_of_each_step():
@@ -130,6 +130,51 @@ def test_the_best_of_several_runs_is_kept():
     single = [KMeans(10, init="random", n_init=1, random_state=rng).fit(X).inertia_ for _ in range(4)]
     assert KMeans(10, init="random", n_init=4, random_state=0).fit(X).inertia_ == pytest.approx(min(single))
     assert KMeans(10, random_state=7).fit(X).inertia_ == KMeans(10, random_state=7).fit(X).inertia_
+
+
+def test_ties_go_to_the_first_center():
+    labels, _, _ = lloyd_step([[0.0], [1.0], [2.0]], [[0.0], [2.0]])
+    assert labels.tolist() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("far", [1e9, -3e9])
+def test_a_large_offset_changes_nothing(far):
+    X = datasets.iris().X * 10
+    moved, species = X + far, datasets.iris().y
+    labels, centers, inertia = lloyd_step(X, X[[0, 60, 120]])
+    labels_moved, centers_moved, inertia_moved = lloyd_step(moved, moved[[0, 60, 120]])
+    np.testing.assert_array_equal(labels_moved, labels)
+    np.testing.assert_allclose(centers_moved - far, centers, atol=1e-5)
+    assert inertia_moved == pytest.approx(inertia, rel=1e-6)
+    model = KMeans(3, init=moved[[0, 60, 120]]).fit(moved)
+    np.testing.assert_array_equal(model.labels_, KMeans(3, init=X[[0, 60, 120]]).fit(X).labels_)
+    np.testing.assert_array_equal(model.predict(moved), model.labels_)
+    assert silhouette_score(moved, species) == pytest.approx(silhouette_score(X, species), abs=1e-6)
+
+
+def test_silhouette_of_several_blocks_of_rows():
+    rng = np.random.default_rng(0)
+    X, labels = rng.normal(size=(1203, 2)), rng.integers(0, 4, 1203)
+    assert silhouette_score(X, labels) == pytest.approx(metrics.silhouette_score(X, labels), abs=1e-12)
+
+
+def test_n_init_auto_is_ten_random_starts_or_one_seeded():
+    X = datasets.wine().X
+    for init, runs in (("random", 10), ("k-means++", 1)):
+        auto, said = (KMeans(9, init=init, n_init=n, random_state=3).fit(X) for n in ("auto", runs))
+        np.testing.assert_array_equal(auto.cluster_centers_, said.cluster_centers_)
+        other = KMeans(9, init=init, n_init=2, random_state=3).fit(X)
+        assert auto.inertia_ != other.inertia_ or init == "random"
+    ten, one = (KMeans(9, init="random", n_init=n, random_state=3).fit(X).inertia_ for n in ("auto", 1))
+    assert ten < one
+
+
+def test_tol_is_a_share_of_the_mean_variance():
+    X = digits().X
+    for tol in (1e-4, 1e-2, 0.1):
+        for scale in (1, 1000):
+            ours, theirs = both(scale * X, 10, scale * X[:10], tol=tol)
+            assert ours.n_iter_ == theirs.n_iter_
 
 
 @quick
@@ -195,6 +240,40 @@ def test_iou_anchors_beat_euclidean_ones():
         assert mean_best_iou(wh, iou_kmeans(wh, k, random_state=0)) > mean_best_iou(wh, euclidean)
 
 
+def iou_kmeans_word_for_word(wh, k, n_init, rng):
+    """The definition, box by box, from the same random starts."""
+
+    def iou(a, b):
+        inter = min(a[0], b[0]) * min(a[1], b[1])
+        return inter / (a[0] * a[1] + b[0] * b[1] - inter)
+
+    best = -1.0, None
+    for _ in range(n_init):
+        anchors, before = wh[rng.choice(len(wh), k, replace=False)], None
+        while True:
+            table = np.array([[iou(box, anchor) for anchor in anchors] for box in wh])
+            labels = [max(range(k), key=lambda j, row=row: row[j]) for row in table]
+            best = max(best, (table.max(axis=1).mean(), anchors.tolist()), key=lambda found: found[0])
+            if labels == before:
+                break
+            anchors = np.array([np.mean([b for b, j in zip(wh, labels, strict=True) if j == i], 0) for i in range(k)])
+            before = labels
+    return sorted(best[1], key=lambda anchor: anchor[0] * anchor[1])
+
+
+@pytest.mark.parametrize(("k", "n_init"), [(2, 1), (3, 1), (3, 4), (5, 2)])
+def test_iou_anchors_equal_the_definition(k, n_init):
+    wh = boxes(60, seed=k)
+    expected = iou_kmeans_word_for_word(wh, k, n_init, np.random.default_rng(7))
+    np.testing.assert_allclose(iou_kmeans(wh, k, n_init=n_init, random_state=7), expected)
+
+
+def test_iou_anchors_of_one_iteration_are_boxes():
+    wh = boxes(30)
+    for anchor in iou_kmeans(wh, 4, max_iter=1):
+        assert (wh == anchor).all(axis=1).any()
+
+
 def test_anchors_are_sorted_and_improve_with_their_number():
     wh = boxes()
     found = [iou_kmeans(wh, k, random_state=0) for k in (1, 2, 4, 8)]
@@ -231,18 +310,21 @@ def test_bad_arrays_are_refused(bad):
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (lambda: KMeans(0), "n_clusters"),
-        (lambda: KMeans(2.5), "n_clusters"),
+        (lambda: KMeans(0).fit(GOOD), "n_clusters"),
+        (lambda: KMeans(2.5).fit(GOOD), "n_clusters"),
         (lambda: KMeans(7).fit(GOOD), "n_clusters"),
-        (lambda: KMeans(2, init="best"), "init"),
+        (lambda: KMeans(2, init="best").fit(GOOD), "init"),
         (lambda: KMeans(2, init=GOOD).fit(GOOD), "init"),
         (lambda: KMeans(2, init=np.ones((2, 3))).fit(GOOD), "init"),
         (lambda: KMeans(2, init=[[0, np.nan], [0, 1]]).fit(GOOD), "init"),
-        (lambda: KMeans(2, n_init=0), "n_init"),
-        (lambda: KMeans(2, max_iter=0), "max_iter"),
-        (lambda: KMeans(2, tol=-1), "tol"),
-        (lambda: KMeans(2, tol=np.nan), "tol"),
-        (lambda: KMeans(2).predict(GOOD), "fit"),
+        (lambda: KMeans(2, n_init=0).fit(GOOD), "n_init"),
+        (lambda: KMeans(2, max_iter=0).fit(GOOD), "max_iter"),
+        (lambda: KMeans(2, tol=-1).fit(GOOD), "tol"),
+        (lambda: KMeans(2, tol=np.nan).fit(GOOD), "tol"),
+        (lambda: KMeans(2).predict(GOOD), "This KMeans instance is not fitted yet. Call 'fit'"),
+        (lambda: KMeans(2, random_state=-1).fit(GOOD), "random_state"),
+        (lambda: KMeans(2, random_state="a").fit(GOOD), "random_state"),
+        (lambda: KMeans(2, n_init="many").fit(GOOD), "n_init"),
         (lambda: KMeans(2).fit(GOOD).predict(np.ones((2, 3))), "X"),
         (lambda: kmeans_plusplus(GOOD, 0), "n_clusters"),
         (lambda: kmeans_plusplus(GOOD, 7), "n_clusters"),

@@ -168,7 +168,7 @@ BAD = [
     ([0, 1], [1, 2, 3], None, "same length, got y_true 2, (y_score|y_pred) 3"),
     ([], [], None, "y_true is empty"),
     ([[0, 1]], [[1, 0]], None, "y_true must have 1 dimension"),
-    (["a", "b"], [1, 0], None, "y_true must be an array of numbers"),
+    (["a", "b"], [1, 0], None, "y_true must be an array of real numbers"),
     ([0, 1], [1, 0], [1, 2, 3], "same length, got y_true 2, sample_weight 3"),
     ([0, 1], [1, 0], [1, -1], "sample_weight must hold no negative"),
     ([0, 1], [1, 0], [0, 0], "sample_weight must hold .* at least one positive"),
@@ -233,3 +233,58 @@ def test_inputs_are_left_as_they_were():
     for function in (*CURVES, *RANKINGS):
         function(y, score)
     assert y.tolist() == [0, 1, 1, 0] and score.tolist() == [0.3, 0.1, 0.4, 0.2]
+
+
+# --- F-beta of counts ------------------------------------------------------------------------------------------------
+
+
+@examples
+@given(samples(), st.sampled_from([0, 0.5, 1, 3]))
+def test_fbeta_of_arrays_of_counts_is_fbeta_score_at_every_threshold(sample, beta):
+    y, score, _ = sample
+    thresholds = np.r_[np.inf, np.unique(score)]
+    tables = [metrics.confusion_matrix(y, score >= t, labels=[0, 1]).ravel() for t in thresholds]
+    _, fp, fn, tp = np.transpose(tables)
+    every = metrics.fbeta(tp, fp, fn, beta=beta)
+    assert every.shape == thresholds.shape
+    for value, t in zip(every, thresholds, strict=True):
+        theirs = reference.fbeta_score(y, score >= t, beta=beta, zero_division=0)
+        assert value == pytest.approx(theirs, abs=1e-12)
+
+
+def test_fbeta_without_a_denominator():
+    """Beta 0 and nothing called positive: precision of nothing."""
+    assert metrics.fbeta(0, 0, 5, beta=0) == 0
+    assert metrics.fbeta(0, 0, 5, beta=0, zero_division=1) == 1
+    np.testing.assert_array_equal(metrics.fbeta([0, 0, 2], [0, 1, 0], [5, 5, 0], beta=0, zero_division=1), [1, 0, 1])
+    assert metrics.fbeta(0, 0, 5, beta=1, zero_division=1) == 0
+    assert isinstance(metrics.fbeta(1, 1, 1, beta=1), float)
+
+
+@pytest.mark.parametrize("beta", [0.5, 1, 2])
+def test_beta_is_where_equal_gains_count_the_same(beta):
+    """Van Rijsbergen's condition: the partial derivatives agree where recall is beta times precision."""
+
+    def f(p, r):  # a thousand found; precision and recall give the other two counts
+        return metrics.fbeta(1000, 1000 / p - 1000, 1000 / r - 1000, beta=beta)
+
+    p, h = 0.4, 1e-6
+    r = beta * p
+    slopes = (f(p + h, r) - f(p - h, r)) / (2 * h), (f(p, r + h) - f(p, r - h)) / (2 * h)
+    assert slopes[0] == pytest.approx(slopes[1], rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("named", "counts", "options"),
+    [
+        ("tp", (-1, 0, 0), {"beta": 1}),
+        ("fp", (1, [np.nan], 0), {"beta": 1}),
+        ("fn", (1, 0, -2), {"beta": 1}),
+        ("shape", ([1, 2], 0, 0), {"beta": 1}),
+        ("beta", (1, 0, 0), {"beta": -1}),
+        ("zero_division", (1, 0, 0), {"beta": 1, "zero_division": 2}),
+    ],
+)
+def test_bad_counts_are_refused(named, counts, options):
+    with pytest.raises(ValueError, match=named):
+        metrics.fbeta(*counts, **options)

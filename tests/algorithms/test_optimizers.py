@@ -161,10 +161,93 @@ def test_parameters_change_in_place_and_are_returned():
     assert w.tolist() == [[0, 0], [0, 0]] and b.tolist() == [1, 1]
 
 
-def test_an_array_gives_every_entry_its_own_rate():
-    optimizer = SGD()
-    optimizer.lr = np.array([0.1, 0.5])
-    assert optimizer.step(np.zeros((3, 2)), np.ones((3, 2))).tolist() == [[-0.1, -0.5]] * 3
+ARRAYS = {
+    SGD: {"lr": [0.1, 0.2], "momentum": [0.9, 0.5], "dampening": [0.1, 0.2], "weight_decay": [0.1, 0.0]},
+    Adagrad: {"lr": [0.1, 0.2], "lr_decay": [0.1, 0.0], "initial_accumulator_value": [0.0, 1.0], "eps": [0.1, 0.2]},
+    RMSprop: {"lr": [0.1, 0.2], "alpha": [0.9, 0.5], "eps": [0.1, 0.2], "momentum": [0.9, 0.0]},
+    Adadelta: {"lr": [0.1, 0.2], "rho": [0.9, 0.5], "eps": [0.1, 0.2]},
+    Adam: {"lr": [0.1, 0.2], "betas": ([0.9, 0.5], [0.99, 0.9]), "eps": [0.1, 0.2], "weight_decay": [0.1, 0.0]},
+    AdamW: {"lr": [0.1, 0.2], "betas": ([0.9, 0.5], [0.99, 0.9]), "eps": [0.1, 0.2], "weight_decay": [0.1, 0.0]},
+}
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_arrays_of_settings_are_runs_of_their_own(kind):
+    """Two runs as two rows: each as if it were alone."""
+
+    def pick(value, run):
+        return tuple(pick(part, run) for part in value) if isinstance(value, tuple) else value[run]
+
+    column = {name: pick_column(value) for name, value in ARRAYS[kind].items()}
+    start = np.array([[1.7, -1.0, 0.5], [0.3, 2.0, -1.0]])
+    together = kind(**column).path(lambda p: np.sin(3 * p) + p, start, 12)
+    for run in range(2):
+        alone = kind(**{name: pick(value, run) for name, value in ARRAYS[kind].items()})
+        np.testing.assert_allclose(
+            together[:, run], alone.path(lambda p: np.sin(3 * p) + p, start[run], 12), atol=1e-13
+        )
+
+
+def pick_column(value):
+    return tuple(map(pick_column, value)) if isinstance(value, tuple) else np.array(value)[:, None]
+
+
+def test_a_rate_may_change_between_steps():
+    optimizer = SGD(lr=0.1)
+    p = optimizer.step(np.zeros(2), np.ones(2))
+    optimizer.lr = 1.0
+    np.testing.assert_allclose(optimizer.step(p, np.ones(2)), [-1.1, -1.1])
+
+
+def test_the_formulas_are_what_the_classes_do():
+    p, g, b, m, v = np.random.default_rng(0).random((5, 4))
+    sgd, adamw = SGD(0.1, 0.9, nesterov=True), AdamW(0.1, (0.8, 0.9), 0.01, 0.3)
+    first = sgd.path(lambda _: g, p, 2)
+    q, buffer = optimizers.momentum_step(p, g, np.zeros(4), 0.1, 0.9, nesterov=True)
+    np.testing.assert_allclose(first[1:], [q, optimizers.momentum_step(q, g, buffer, 0.1, 0.9, nesterov=True)[0]])
+    walk, state = [p], (np.zeros(4), np.zeros(4))
+    for t in (1, 2, 3):
+        q, *state = optimizers.adamw_step(walk[-1], g, *state, t, 0.1, 0.8, 0.9, 0.01, 0.3)
+        walk.append(q)
+    np.testing.assert_allclose(adamw.path(lambda _: g, p, 3), walk)
+    for step, arguments in (
+        (optimizers.momentum_step, (p, g, b, 0.1, 0.9)),
+        (optimizers.adagrad_step, (p, g, v, 0.1, 1e-8)),
+        (optimizers.rmsprop_step, (p, g, v, 0.1, 0.9, 1e-8)),
+        (optimizers.centered_rmsprop_step, (p, g, v, m, 0.1, 0.9, 1e-8)),
+        (optimizers.adadelta_step, (p, g, v, m, 0.1, 0.9, 1e-8)),
+        (optimizers.amsgrad_step, (p, g, m, v, v, 2, 0.1, 0.9, 0.99, 1e-8)),
+        (optimizers.adamw_step, (p, g, m, v, 2, 0.1, 0.9, 0.99, 1e-8, 0.1)),
+    ):
+        before = [np.copy(a) for a in arguments]
+        step(*arguments)
+        for a, kept in zip(arguments, before, strict=True):
+            np.testing.assert_array_equal(a, kept, err_msg=f"{step.__name__} changed its argument")
+
+
+def test_the_variance_of_a_steady_gradient_is_not_negative():
+    p = RMSprop(centered=True, alpha=0.9).path(lambda p: np.full(50, 0.1) * np.arange(50), np.zeros(50), 400)
+    assert np.isfinite(p).all()
+
+
+def read_only():
+    array = np.ones(2)
+    array.flags.writeable = False
+    return array
+
+
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize(
+    ("named", "second", "options"),
+    [("params must be writable", read_only(), {}), ("broadcast", np.ones(3), {"lr": np.full((2, 1), 0.1)})],
+)
+def test_a_refused_step_moves_nothing(kind, named, second, options):
+    optimizer, params = kind(**options), [np.ones((2, 2)) if options else np.ones(2), second]
+    with pytest.raises(ValueError, match=named):
+        optimizer.step(params, [np.ones_like(p) for p in params])
+    assert optimizer.t == 0
+    assert all((p == 1).all() for p in params)
+    assert not any(array.any() for state in optimizer.state for array in state.values())
 
 
 def bowl(w):
@@ -302,6 +385,11 @@ def test_bad_path_is_refused(named, gradient, start, steps):
         ),
         (AdamW, {"amsgrad": "no"}),
         (Adam, {"decoupled_weight_decay": 3}),
+        (SGD, {"lr": [0.1, -0.1]}),
+        (SGD, {"lr": [0.1, np.nan]}),
+        (SGD, {"nesterov": True, "momentum": [0.9, 0.0]}),
+        (Adam, {"betas": (np.array([0.9, 1.0]), 0.9)}),
+        (RMSprop, {"alpha": [0.5, 1.5]}),
     ],
 )
 def test_bad_options_are_refused(kind, options):

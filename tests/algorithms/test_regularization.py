@@ -180,6 +180,53 @@ def test_too_few_sweeps_warn():
         ours.Lasso(1e-3, max_iter=1).fit(*diabetes())
 
 
+def test_without_l1_every_weight_must_settle():
+    """A column of zeros never moves; the others have to stop too."""
+    X, y = random_problem(1)
+    X = np.hstack([X, np.zeros((len(X), 1))])
+    mine = ours.ElasticNet(0.1, l1_ratio=0.0, tol=1e-10, max_iter=100_000).fit(X, y)
+    assert_allclose(mine.coef_, ours.Ridge(0.1 * len(y)).fit(X, y).coef_, atol=1e-7)
+    assert mine.n_iter_ > 5
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_convergence_does_not_depend_on_the_units(scale):
+    X, y = random_problem(2)
+    plain = ours.Lasso(0.3, tol=1e-6).fit(X, y)
+    longer = ours.Lasso(0.3 * scale**2, tol=1e-6).fit(scale * X, scale * y)
+    assert longer.n_iter_ == plain.n_iter_
+    assert_allclose(longer.coef_, plain.coef_, rtol=1e-9)
+
+
+def test_dual_gap_bounds_the_distance_from_the_optimum():
+    X, y = random_problem(3)
+    X, y = X - X.mean(0), y - y.mean()
+
+    def objective(w):
+        return np.sum((y - X @ w) ** 2) / (2 * len(y)) + 0.3 * (0.7 * np.abs(w).sum() + 0.3 / 2 * (w @ w))
+
+    best = objective(ours.ElasticNet(0.3, l1_ratio=0.7, **TIGHT).fit(X, y).coef_)
+    with pytest.warns(UserWarning, match="not converged in 2 sweeps"):
+        early = ours.ElasticNet(0.3, l1_ratio=0.7, max_iter=2, tol=1e-12).fit(X, y)
+    assert 1e-9 < objective(early.coef_) - best <= early.dual_gap_
+
+
+def test_directions_without_extent_get_no_weight():
+    """A third column that is the sum of the others, up to rounding: least squares must not blow the rounding up."""
+    X, y = random_problem(4, d=3)
+    X = X - X.mean(0)
+    X[:, 2] = X[:, 0] / 3 + X[:, 1] / 7
+    assert np.abs(ours.Ridge(0.0).fit(X, y).coef_).max() < 10 * np.abs(y).max()
+    near = X + 1e-6 * np.random.default_rng(0).normal(size=X.shape)  # small but real: it is kept
+    assert_allclose(ours.Ridge(0.0, fit_intercept=False).fit(near, y).coef_, np.linalg.lstsq(near, y)[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("model", [ours.Ridge(), ours.Lasso(), ours.ElasticNet()])
+def test_an_unfitted_model_says_so(model):
+    with pytest.raises(ValueError, match=f"This {type(model).__name__} instance is not fitted yet. Call 'fit'"):
+        model.predict([[1.0]])
+
+
 # --- bad input ------------------------------------------------------------------------------------------------------
 
 X_GOOD, Y_GOOD = np.eye(3), np.arange(3.0)
@@ -225,6 +272,7 @@ def test_predict_wants_the_columns_of_fit(model):
         ("n_alphas", lambda: ours.lasso_path(X_GOOD, Y_GOOD, n_alphas=2.5)),
         ("alphas", lambda: ours.lasso_path(X_GOOD, Y_GOOD, alphas=[1, 0])),
         ("alphas", lambda: ours.lasso_path(X_GOOD, Y_GOOD, alphas=[])),
+        ("y", lambda: ours.lasso_path(X_GOOD, np.zeros(3))),
         ("x", lambda: ours.soft_threshold([np.nan], 1)),
         ("x", lambda: ours.soft_threshold([], 1)),
         ("threshold", lambda: ours.soft_threshold([1], -1)),

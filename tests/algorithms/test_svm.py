@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
 from sklearn.metrics import hinge_loss as reference_hinge_loss
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
 from sklearn.svm import SVC as Reference
@@ -12,14 +13,6 @@ from helpers import datasets
 from helpers.algorithms import svm
 
 quick = settings(derandomize=True, deadline=None, max_examples=60)
-
-
-def rings(n=100, seed=0):
-    """Two noisy rings, one inside the other."""
-    rng = np.random.default_rng(seed)
-    radius, angle = np.repeat([0.4, 1.0], n // 2), rng.uniform(0, 2 * np.pi, n)
-    points = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]) + rng.normal(scale=0.1, size=(n, 2))
-    return points, np.repeat([0, 1], n // 2)
 
 
 def two_species(*species):
@@ -34,7 +27,7 @@ def tumours():
 
 
 DATA = {
-    "rings": rings(),
+    "rings": datasets.rings(100, noise=0.1),
     "breast_cancer, scaled": tumours(),
     "iris 0, 1": two_species(0, 1),
     "iris 0, 2": two_species(0, 2),
@@ -83,7 +76,7 @@ def test_equals_scikit_learn_on_random_problems_with_twins(seed, C, kernel, gamm
     ours, theirs = svm.SVC(**options).fit(X, y), Reference(**options).fit(X, y)
     weights = np.zeros((2, len(X)))
     weights[0, ours.support_], weights[1, theirs.support_] = ours.dual_coef_[0], theirs.dual_coef_[0]
-    K = svm.kernel_matrix(X, X, kernel, ours._gamma, 2, 1.0)
+    K = svm.kernel_matrix(X, X, *ours._kernel)
     np.testing.assert_allclose(*(weights @ K), atol=1e-3 * max(1, C))  # the part that is unique; b may have a range
     assert ours.primal_objective_ - ours.dual_objective_ < 1e-3 * max(1, ours.primal_objective_)
 
@@ -118,37 +111,85 @@ def test_hinge_loss_equals_scikit_learn(pairs):
 @quick
 @given(st.integers(0, 10**6), st.sampled_from([0.1, 1.0, 100.0]))
 def test_the_kkt_conditions_hold(seed, C):
-    X, y = rings(40, seed)
-    signs, K = 2.0 * y - 1, svm.kernel_matrix(X, X, "rbf", 2.0)
+    X, signs = datasets.rings(40, seed)
+    K = svm.kernel_matrix(X, X, "rbf", 2.0)
     beta, e, _ = svm.smo(K, signs, C, tol=1e-4)
     b = svm.intercept(beta, e, signs, C)
     alpha, margin = signs * beta, signs * (K @ beta + b)
-    assert abs(beta.sum()) < 1e-9 * C * len(y)
+    assert abs(beta.sum()) < 1e-9 * C * len(signs)
     assert (alpha >= 0).all() and (alpha <= C).all()
     assert (margin[alpha == 0] >= 1 - 1e-4).all()
     assert (margin[alpha == C] <= 1 + 1e-4).all()
     np.testing.assert_allclose(margin[(alpha > 0) & (alpha < C)], 1, atol=1e-4)
     primal, dual = svm.objectives(beta, e, signs, C, b)
-    assert -1e-9 * C <= primal - dual <= 1e-4 * C * len(y)
+    assert -1e-9 * C <= primal - dual <= 1e-4 * C * len(signs)
 
 
 @pytest.mark.parametrize("C", [0.1, 1.0, 10.0])
 def test_a_warm_start_ends_at_the_same_optimum_in_fewer_steps(C):
-    taken = []
-    for seed in range(20):  # rounding steers each path, not their total
-        X, y = rings(40, seed)
-        signs, moved = 2.0 * y - 1, X + 0.01
+    """Fewer over many problems: in one of them rounding can decide which path is the shorter."""
+    steps = np.zeros(2)
+    for seed in range(25):
+        X, signs = datasets.rings(40, seed)
+        moved = X + 0.01
         moved[0] += 0.1
         before, _, _ = svm.smo(svm.kernel_matrix(X, X, "rbf", 2.0), signs, C)
         K = svm.kernel_matrix(moved, moved, "rbf", 2.0)
         cold, _, steps_cold = svm.smo(K, signs, C)
         warm, _, steps_warm = svm.smo(K, signs, C, beta=before)
-        np.testing.assert_allclose(
-            warm @ K @ warm / 2 - np.abs(warm).sum(), cold @ K @ cold / 2 - np.abs(cold).sum(), atol=0.02 * C
-        )
-        taken.append([steps_warm, steps_cold])
-    steps_warm, steps_cold = np.sum(taken, axis=0)
-    assert steps_warm < 0.6 * steps_cold
+        steps += steps_cold, steps_warm
+        duals = [np.abs(beta).sum() - beta @ K @ beta / 2 for beta in (cold, warm)]
+        assert duals[0] == pytest.approx(duals[1], abs=0.02 * C)
+    assert steps[1] < 0.8 * steps[0]
+
+
+@pytest.mark.parametrize("kernel", ["rbf", "linear"])
+def test_a_large_offset_changes_nothing_that_it_should_not(kernel):
+    X = np.random.default_rng(0).integers(-8, 8, (20, 3)) / 4  # exact, also after the move
+    K, moved = (svm.kernel_matrix(Z, Z[:7], "rbf", gamma=0.3) for Z in (X, X + 1e8))
+    np.testing.assert_allclose(moved, K, atol=1e-12)
+    np.testing.assert_allclose(K, np.exp(-0.3 * ((X[:, None] - X[:7]) ** 2).sum(axis=2)), atol=1e-12)
+    y = np.sign(X[:, 0] - 0.1)
+    decided, far = (svm.SVC(gamma=0.3).fit(Z, y).decision_function(Z) for Z in (X, X + 1e8))
+    np.testing.assert_allclose(far, decided, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float16])
+def test_smo_takes_any_numbers(dtype):
+    X = np.random.default_rng(0).integers(0, 4, (12, 2))
+    K, y = X @ X.T, np.tile([-1, 1], 6)
+    exact = svm.smo(K.astype(float), y, 1.0)
+    given = svm.smo(K.astype(dtype), y.astype(np.int8), 1.0, beta=np.zeros(12, dtype))
+    for ours, theirs in zip(given, exact, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_intercept_without_free_samples_is_the_middle_of_its_range():
+    """All four at the bound: any b from -0.8 to 0.8 leaves every sample on its side of the condition."""
+    y, X = np.array([-1.0, -1, 1, 1]), np.array([[-1.0], [-1], [1], [1]])
+    beta, e, _ = svm.smo(X @ X.T, y, 0.05)
+    assert_array_equal(beta, 0.05 * y)
+    assert svm.intercept(beta, e, y, 0.05) == pytest.approx(0)
+    shifted = e + np.array([0.1, 0.1, 0, 0])
+    assert svm.intercept(beta, shifted, y, 0.05) == pytest.approx(0.05)
+
+
+def test_objectives_by_hand():
+    primal, dual = svm.objectives([-0.5, 0.5], [0.0, 1.0], [-1, 1], 10, b=-0.5)
+    assert (primal, dual) == (
+        0.25 + 10 * 1.5,
+        0.75,
+    )  # K beta = (-1, 0), so w w = 0.5; f = (-1.5, -0.5): slack 0 and 1.5
+
+
+UNFITTED = [svm.SVC(), svm.LinearSVMPrimal(), svm.OneVsRest(svm.SVC()), svm.OneVsOne(svm.SVC())]
+
+
+@pytest.mark.parametrize("model", UNFITTED)
+def test_an_unfitted_model_says_so(model):
+    for method in (model.predict, model.decision_function):
+        with pytest.raises(ValueError, match=f"This {type(model).__name__} instance is not fitted yet. Call 'fit'"):
+            method([[0.0, 1.0]])
 
 
 def test_a_solution_by_hand():
@@ -262,6 +303,22 @@ def test_parameters_are_refused(named, model):
         ("X", lambda: svm.geometric_margin([1.0, 0.0], 0, [1.0], [1])),
         ("y", lambda: svm.geometric_margin([1.0, 0.0], 0, X, Y)),
         ("Z", lambda: svm.kernel_matrix(X, [[1.0]])),
+        ("K", lambda: svm.smo(np.eye(3), [-1, 1], 1)),
+        ("length", lambda: svm.smo(np.ones((3, 2)), [-1, 1], 1)),
+        ("y must hold both", lambda: svm.smo(np.eye(2), [1, 1], 1)),
+        ("y", lambda: svm.smo(np.eye(2), [0, 1], 1)),
+        ("C", lambda: svm.smo(np.eye(2), [-1, 1], 0)),
+        ("tol", lambda: svm.smo(np.eye(2), [-1, 1], 1, tol=0)),
+        ("max_iter", lambda: svm.smo(np.eye(2), [-1, 1], 1, max_iter=-2)),
+        ("beta must sum to 0", lambda: svm.smo(np.eye(2), [-1, 1], 1, beta=[0, 0.5])),
+        ("beta must keep", lambda: svm.smo(np.eye(2), [-1, 1], 1, beta=[0.5, -0.5])),
+        ("beta must keep", lambda: svm.smo(np.eye(2), [-1, 1], 1, beta=[-2, 2])),
+        ("beta", lambda: svm.intercept([np.nan, 0], [0, 0], [-1, 1], 1)),
+        ("length", lambda: svm.intercept([0, 0], [0], [-1, 1], 1)),
+        ("y must hold both", lambda: svm.intercept([0, 0], [0, 0], [1, 1], 1)),
+        ("C", lambda: svm.objectives([0, 0], [0, 0], [-1, 1], -1, 0)),
+        ("b", lambda: svm.objectives([0, 0], [0, 0], [-1, 1], 1, np.inf)),
+        ("length", lambda: svm.objectives([0, 0], [0], [-1, 1], 1, 0)),
     ],
 )
 def test_bad_input_is_refused(named, call):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.svm import SVC as Reference
 
+from helpers import datasets
 from helpers.explorers import svm
 
 from .hand import click, drag, press_key
@@ -187,7 +188,7 @@ def test_the_lift_makes_a_flat_cut_possible(lift):
 
 
 def test_the_trace_on_the_floor_separates_the_rings(lift):
-    X, y = svm.rings(100)
+    X, y = datasets.rings(100)
     lift.set(lift=0.8, turn=0, tilt=90)  # from above, so that the floor is seen as it is
     (trace,) = (line for line in lift.canvas.figure.axes[0].lines if line.get_linewidth() == 3)
     circle = np.column_stack(trace.get_data())

@@ -117,8 +117,7 @@ def labelled(most, values):
 
 def move_centers(X, labels, k):
     """Ours: the means, no cluster being empty."""
-    sums = kmeans._sums(kmeans._with_ones(X), labels, k)
-    return sums[:, :-1] / sums[:, -1:]
+    return kmeans._update(X, labels, np.zeros((k, X.shape[1])))
 
 
 update = Exercise(

@@ -29,13 +29,6 @@ def tiers(names, **settings):
 # --- momentum --------------------------------------------------------------------------------------------------------
 
 
-def momentum_step(p, g, b, lr, momentum):
-    """Ours, from the second step on."""
-    p, state = p.copy(), {"b": b}
-    optimizers.SGD(lr, momentum)._step(p, g, state)
-    return p, state["b"]
-
-
 momentum = Exercise(
     id="optimizers/momentum_step",
     signature="momentum_step(p, g, b, lr, momentum) -> p, b",
@@ -43,7 +36,7 @@ momentum = Exercise(
     "buffer of the step before. Return the new p and b. No dampening, no Nesterov.",
     task_zh="按 torch 的约定做一步带动量的 SGD：p 是参数，g 是梯度，b 是上一步的动量缓冲。"
     "返回新的 p 和 b。不用 dampening，不用 Nesterov。",
-    reference=momentum_step,
+    reference=optimizers.momentum_step,
     tiers=tiers("pgb", lr=[0.5, 0.1, 1.0], momentum=[0.5, 0.9]),
     forbidden=LIBRARY,
     hints=(
@@ -98,14 +91,6 @@ def rate_inside(p, g, b, lr, momentum):
 # --- Adam ------------------------------------------------------------------------------------------------------------
 
 
-def adam_step(p, g, m, v, t, lr, beta1, beta2, eps):
-    """Ours, at step t."""
-    optimizer = optimizers.Adam(lr, (beta1, beta2), eps)
-    optimizer.t, p, state = t, p.copy(), {"m": m, "v": v}
-    optimizer._step(p, g, state)
-    return p, state["m"], state["v"]
-
-
 SETTINGS = {"t": [1, 2, 10], "lr": [0.5, 0.1], "beta1": [0.5, 0.9], "beta2": [0.5, 0.99], "eps": [0.1, 1e-8]}
 
 adam = Exercise(
@@ -114,7 +99,7 @@ adam = Exercise(
     task="Make step number t (the first is 1) of Adam: m and v are the running means of g and of its square after step "
     "t - 1, not yet corrected. Return the new p, m and v.",
     task_zh="做 Adam 的第 t 步（从 1 数起）：m、v 是第 t-1 步之后 g 与 g 平方的滑动平均（未修正）。返回新的 p、m、v。",
-    reference=adam_step,
+    reference=optimizers.adam_step,
     tiers=tiers("pgmv", **SETTINGS),
     forbidden=LIBRARY,
     hints=(
@@ -180,21 +165,13 @@ def squared_mean(p, g, m, v, t, lr, beta1, beta2, eps):
 # --- AdamW -----------------------------------------------------------------------------------------------------------
 
 
-def adamw_step(p, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
-    """Ours, at step t."""
-    optimizer = optimizers.AdamW(lr, (beta1, beta2), eps, weight_decay)
-    optimizer.t, p, state = t, p.copy(), {"m": m, "v": v}
-    optimizer._step(p, g, state)
-    return p, state["m"], state["v"]
-
-
 adamw = Exercise(
     id="optimizers/adamw_step",
     signature="adamw_step(p, g, m, v, t, lr, beta1, beta2, eps, weight_decay) -> p, m, v",
     task="Make step number t (the first is 1) of AdamW, as torch does: Adam's step, with a weight decay that bypasses "
     "m and v. Return the new p, m and v.",
     task_zh="按 torch 的约定做 AdamW 的第 t 步（从 1 数起）：Adam 的一步，权重衰减不经过 m 和 v。返回新的 p、m、v。",
-    reference=adamw_step,
+    reference=optimizers.adamw_step,
     tiers=tiers("pgmv", **SETTINGS, weight_decay=[0.5, 0.1]),
     forbidden=LIBRARY,
     hints=(
