@@ -17,6 +17,7 @@ from helpers.topics import ROOT, TOPICS
 READY = [topic for topic in TOPICS if topic.ready]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 SECTIONS = [
+    "What you will be able to answer",
     "The 60-second answer",
     "Derive it",
     "From scratch",
@@ -57,7 +58,7 @@ def test_a_ready_topic_has_all_its_rooms(topic):
 
 
 def test_nothing_stands_in_the_rooms_that_is_not_in_the_list():
-    stems = {topic.stem for topic in TOPICS} | {"__init__", "explorer", "handles"}
+    stems = {topic.stem for topic in TOPICS} | {"__init__", "explorer", "controls", "handles", "canvas"}
     for room in ("algorithms/*.py", "explorers/*.py", "interview/cards/*.toml", "interview/exercises/*.py"):
         assert {path.stem for path in (ROOT / "helpers").glob(room)} <= stems
     assert {path.stem for path in NOTEBOOKS} <= {topic.notebook for topic in TOPICS} | {"00_start_here"}
@@ -79,8 +80,8 @@ def test_notebook_has_its_sections_in_order(topic):
     words = text(notebook)
     assert words.startswith(f"# {topic.number:02} {topic.title}")
     assert re.findall(r"(?m)^## \d+ (.*)$", words) == SECTIONS
-    assert [int(n) for n in re.findall(r"(?m)^## (\d+) ", words)] == list(range(2, 11))
-    assert len(notebook["cells"]) <= 65
+    assert [int(n) for n in re.findall(r"(?m)^## (\d+) ", words)] == list(range(1, 11))
+    assert len(notebook["cells"]) <= 72
     assert re.search(r"[\u4e00-\u9fff]", words)
 
 
@@ -104,6 +105,22 @@ def test_every_explorer_of_a_topic_is_shown_as_a_picture(topic):
     explorers = import_module(f"helpers.explorers.{topic.stem}").examples()
     outputs = [output for cell in read(topic.path)["cells"] for output in cell.get("outputs", ())]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= len(explorers)
+
+
+@pytest.mark.parametrize("topic", READY, ids=lambda topic: topic.stem)
+def test_no_prediction_is_spoiled(topic):
+    """The answer to a prediction is folded, numbers and words, and asking for it moves no explorer."""
+    asked = 0
+    for cell, after in pairwise(read(topic.path)["cells"]):
+        code = "".join(cell["source"]) if cell["cell_type"] == "code" else ""
+        if re.search(r"\.(set|press)\(", code):
+            assert ".reset()" in code, f"{cell['id']} leaves an explorer moved"
+        if re.search(r"\.at(_press)?\(", code):
+            asked += 1
+            assert cell["metadata"]["jupyter"]["outputs_hidden"], f"the output of {cell['id']} is not folded"
+            words = "".join(after["source"])
+            assert after["cell_type"] == "code" or words.startswith("<details><summary>Answer"), cell["id"]
+    assert asked >= len(import_module(f"helpers.explorers.{topic.stem}").examples())
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
