@@ -16,6 +16,7 @@ from helpers.explorers import explorer as engine
 from helpers.explorers.controls import Choice, LogSlider, Slider, State, Switch, button
 from helpers.explorers.explorer import Explorer
 from helpers.explorers.handles import Boxes, Handle, Line, Points
+from helpers.topics import ROOT
 
 from .hand import click, drag, gestures, hover, press_key, redrawn, same, shown
 
@@ -263,6 +264,16 @@ def test_error_reaches_the_code_that_set_the_value(dot):
     for ask in (explorer.set, explorer.at):
         with pytest.raises(ZeroDivisionError):
             ask(x=7)
+
+
+def test_the_smallest_explorer_of_the_readme_works():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = readme.partition("<!-- smallest explorer -->\n```python\n")[2].partition("```")[0]
+    exec(code, names := {})
+    explorer = names["Tangent"]()
+    assert explorer.at(x=2)["slope"] == pytest.approx(np.cos(2))
+    assert explorer.press("Top")["slope"] == pytest.approx(0, abs=0.01)
+    explorer.close()
 
 
 # --- the picture -----------------------------------------------------------------------------------------------------
