@@ -14,7 +14,7 @@ import nbval.plugin
 
 NUMBER = re.compile(
     r"(?<![\w.])"  # not in the middle of a name or a version
-    r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+    r"[-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+(?!\w))?"
     r"(?!\.?[0-9])"
 )
 ALIGNMENT = re.compile(r"(?<=\S) +(?= )|^ +(?=[-+]?[0-9])")  # an indent of words stays: it may be code

@@ -88,6 +88,7 @@ def test_texts_that_say_the_same(stored, new):
         ("nan", "inf"),
         ("inf", "-inf"),
         ("conv1.5", "conv1.6"),  # a name
+        ("id 5e3a", "id 6e3a"),
         ("1.2.3", "1.2.4"),  # a version
         ("a\nb", "a b"),
         ("if x:\n    y", "if x:\ny"),  # an indent of code
