@@ -1,6 +1,7 @@
 """What every notebook shows: the source it talks about, tables, and ours beside the reference."""
 
 import inspect
+from numbers import Integral, Real
 
 import numpy as np
 from IPython.display import Markdown
@@ -13,7 +14,7 @@ def show_source(*objects):
 
 def table(headers, rows):
     """Return a table; numbers are shown with four significant digits."""
-    lines = [headers, ["---"] * len(headers), *([_text(value) for value in row] for row in rows)]
+    lines = [headers, ["---"] * len(headers), *([as_text(value) for value in row] for row in rows)]
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
@@ -63,5 +64,14 @@ def _size(array):
     return array.item() if array.ndim == 0 else " x ".join(map(str, array.shape)) + " numbers"
 
 
-def _text(value):
-    return f"{value:.4g}" if isinstance(value, float | np.floating) else str(value)
+def as_text(value):
+    """Return a number with four significant digits, or with thousands separators and one decimal; else ``str(value)``.
+
+    Whole numbers keep all their digits. One decimal says that a number is not a whole one, so a test may let its last
+    digit differ.
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        return str(value)
+    if isinstance(value, Integral):
+        return f"{value:,}"
+    return f"{value:,.1f}" if 1e3 <= abs(value) < 1e15 else f"{value:.4g}"

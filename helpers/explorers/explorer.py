@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from html import escape
 from io import BytesIO
-from numbers import Integral, Real
 
 import ipywidgets as widgets
 from IPython import get_ipython
@@ -20,6 +19,7 @@ from matplotlib.transforms import Bbox
 from traitlets import HasTraits
 
 from .. import theme
+from ..notebook import as_text
 from .canvas import Canvas
 from .controls import Button, Control
 from .handles import Pointer
@@ -32,11 +32,11 @@ class Readouts(dict):
     """What an explorer says beside its picture: name -> number or text. Numbers show four significant digits."""
 
     def __repr__(self):
-        return "\n".join(f"{name}: {_text(value)}" for name, value in self.items())
+        return "\n".join(f"{name}: {as_text(value)}" for name, value in self.items())
 
     def to_html(self):
         """Return the rows of a table."""
-        rows = (f"<tr><th scope='row'>{escape(k)}</th><td>{escape(_text(v))}</td></tr>" for k, v in self.items())
+        rows = (f"<tr><th scope='row'>{escape(k)}</th><td>{escape(as_text(v))}</td></tr>" for k, v in self.items())
         return f"<tbody>{''.join(rows)}</tbody>"
 
 
@@ -351,12 +351,6 @@ def _declared(kind, sort):
     """What of one sort stands in the body of a class, name -> held, in the order in which it was written."""
     bodies = (vars(parent) for parent in reversed(kind.__mro__))
     return {name: held for body in bodies for name, held in body.items() if isinstance(held, sort)}
-
-
-def _text(value):
-    if isinstance(value, Integral) or not isinstance(value, Real):
-        return f"{value:,}" if isinstance(value, Integral) and not isinstance(value, bool) else str(value)
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def _family(widget):

@@ -137,7 +137,7 @@ class GradientFlow(Explorer):
         return self.pool(*(values[name] for name in settings))[0]
 
     def _pool(self, kind, window, stride, padding, ceil_mode, count_include_pad):
-        """The output, and the gradient that each of its cells sends: (cells, 1 + H + 2, 1 + W + 2), padding included."""
+        """The output, and the gradient that each of its cells sends, (cells, H + 3, W + 3), padding included."""
         options = window, stride, padding
         pool = pooling.max_pool2d if kind == "max" else pooling.avg_pool2d
         if kind == "mean":

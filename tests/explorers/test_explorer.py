@@ -359,7 +359,7 @@ def test_display_carries_a_live_widget_the_opening_picture_and_text(dot):
 
 def test_readouts_show_four_digits_thousands_and_escape():
     readouts = engine.Readouts({"a<b": 1 / 3, "n": 1234567, "big": 123456.7, "small": 0.00001234, "t": "x & y"})
-    assert repr(readouts) == "a<b: 0.3333\nn: 1,234,567\nbig: 123,457\nsmall: 1.234e-05\nt: x & y"
+    assert repr(readouts) == "a<b: 0.3333\nn: 1,234,567\nbig: 123,456.7\nsmall: 1.234e-05\nt: x & y"
     assert "a&lt;b" in readouts.to_html() and "x &amp; y" in readouts.to_html()
 
 
