@@ -23,7 +23,7 @@ class Dataset(NamedTuple):
     Attributes
     ----------
     X : (n, d) ndarray of float64
-        One row a sample. Read-only: copy it before you change it.
+        One row per sample. Read-only: copy it before you change it.
     y : (n,) ndarray
         Class numbers (int64), or the quantity to predict (float64). Read-only.
     features : tuple of str

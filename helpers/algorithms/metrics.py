@@ -133,6 +133,22 @@ def fbeta(tp, fp, fn, *, beta, zero_division=0.0):
     return _ratio((1 + beta2) * tp, (1 + beta2) * tp + beta2 * fn + fp, zero_division)
 
 
+def matthews_corrcoef(y_true, y_pred, *, sample_weight=None):
+    """Correlation of truth and prediction: 1 perfect, 0 no better than chance, -1 always wrong.
+
+    (TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN)), and 0 where a factor is 0: a constant correlates
+    with nothing. All four cells count alike, so the rare class cannot be ignored. Arguments as in `precision_score`.
+
+    References
+    ----------
+    Matthews, "Comparison of the predicted and observed secondary structure of T4 phage lysozyme", Biochimica et
+    Biophysica Acta 405 (1975).
+    """
+    tn, fp, fn, tp = _binary_counts(y_true, y_pred, sample_weight)
+    sides = np.prod(np.sqrt([tp + fp, tp + fn, tn + fp, tn + fn]))
+    return float((tp * tn - fp * fn) / sides) if sides else 0.0
+
+
 # --- curves over all thresholds --------------------------------------------------------------------------------------
 
 

@@ -131,8 +131,7 @@ class ElasticNet:
     max_iter : int, at least 1
         Sweeps over the coordinates; if they do not suffice, `fit` warns.
     tol : float above 0
-        Stop when no weight moves by more than tol |y| / |X_j|, X_j the longest column, and the duality gap is at most
-        tol |y|^2 / n.
+        Stop when no weight moves by more than this share of the largest, and the duality gap is at most tol |y|^2 / n.
 
     Attributes
     ----------
@@ -276,7 +275,7 @@ def _coordinate_descent(X, y, w, l1, l2, max_iter, tol):
     """
     n, w = len(y), w.copy()
     power = (X**2).mean(axis=0)  # (d,): |X_j|^2 / n
-    scale = np.sqrt(y @ y / n / (power.max() or 1))  # |y| / |X_j|: with this weight one column could explain all of y
+    rounding = np.finfo(float).eps * np.sqrt(y @ y / n / (power.max() or 1))  # last digit of a weight of |y| / |X_j|
     r = y - X @ w  # the residual, kept up to date
     for sweep in range(1, max_iter + 1):
         before = w.copy()
@@ -285,7 +284,8 @@ def _coordinate_descent(X, y, w, l1, l2, max_iter, tol):
             z = column @ r / n + power[j] * old  # without power * old, column j's own part would be missing
             w[j] = _soft(z, l1) / (power[j] + l2)
             r += (old - w[j]) * column
-        if np.abs(w - before).max() <= tol * scale:
+        moved = np.abs(w - before).max()
+        if moved <= max(tol * np.abs(w).max(), rounding):  # where all weights should be 0, they are rounding errors
             gap = _duality_gap(X, y, w, r, l1, l2)
             if gap <= tol * (y @ y) / n or l1 == 0:  # without l1 the gap says nothing
                 return w, sweep, gap, True

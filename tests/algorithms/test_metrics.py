@@ -16,7 +16,12 @@ RANKINGS = (
     metrics.equal_error_rate,
     metrics.break_even_point,
 )
-COUNTS = (metrics.precision_score, metrics.recall_score, lambda *a, **k: metrics.fbeta_score(*a, beta=1, **k))
+COUNTS = (
+    metrics.precision_score,
+    metrics.recall_score,
+    metrics.matthews_corrcoef,
+    lambda *a, **k: metrics.fbeta_score(*a, beta=1, **k),
+)
 examples = settings(max_examples=200, derandomize=True, deadline=None)
 
 
@@ -60,6 +65,8 @@ def test_counts_equal_scikit_learn(sample, beta):
     assert metrics.accuracy_score(y, called, sample_weight=weight) == pytest.approx(
         reference.accuracy_score(y, called, sample_weight=weight)
     )
+    ours, theirs = (lib.matthews_corrcoef(y, called, sample_weight=weight) for lib in (metrics, reference))
+    assert ours == pytest.approx(theirs, abs=1e-12)
     for name, options in (("precision_score", {}), ("recall_score", {}), ("fbeta_score", {"beta": beta})):
         ours = getattr(metrics, name)(y, called, sample_weight=weight, **options)
         theirs = getattr(reference, name)(y, called, sample_weight=weight, zero_division=0, **options)
@@ -146,6 +153,7 @@ def test_real_scores_equal_scikit_learn():
 def test_always_negative_is_accurate_and_useless():
     y = np.r_[np.ones(10), np.zeros(990)]
     assert metrics.accuracy_score(y, np.zeros(1000)) == 0.99
+    assert metrics.matthews_corrcoef(y, np.zeros(1000)) == 0
     assert metrics.precision_score(y, np.zeros(1000)) == 0
     assert metrics.precision_score(y, np.zeros(1000), zero_division=1) == 1
 

@@ -65,14 +65,14 @@ OPTIONS = {
 def test_equals_torch_after_200_steps(name, options):
     """On a noisy bowl, or a hill to climb, whose 32 directions differ by six orders of magnitude."""
     rng = np.random.default_rng(0)
-    start, centre = rng.normal(size=(2, 4, 8))
+    start, center = rng.normal(size=(2, 4, 8))
     curvature, noise = np.logspace(-6, 0, 32).reshape(4, 8), rng.normal(size=(200, 4, 8))
     curvature = -curvature if options.get("maximize") else curvature
     ours, theirs = [start.copy(), start[0].copy()], [torch.tensor(start), torch.tensor(start[0])]
     optimizer, reference = getattr(optimizers, name)(**options), getattr(torch.optim, name)(theirs, **options)
     for e in noise:
-        optimizer.step(ours, [curvature * (ours[0] - centre + e), curvature[0] * (ours[1] + e[0])])
-        theirs[0].grad = torch.tensor(curvature * (theirs[0].numpy() - centre + e))
+        optimizer.step(ours, [curvature * (ours[0] - center + e), curvature[0] * (ours[1] + e[0])])
+        theirs[0].grad = torch.tensor(curvature * (theirs[0].numpy() - center + e))
         theirs[1].grad = torch.tensor(curvature[0] * (theirs[1].numpy() + e[0]))
         reference.step()
     for p, q in zip(ours, theirs, strict=True):
