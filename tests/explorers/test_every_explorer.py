@@ -157,6 +157,7 @@ def _is_drawn(text, figure):
 
 def test_no_text_of_the_picture_is_cut_or_covers_another(explorer):
     figure = explorer.figure
+    redrawn(explorer)  # labels find their places when they are drawn
     for where in ("opening", *settings(explorer)):
         boxes = [(text.get_text(), box) for text, box in texts(figure)]
         for text, box in boxes:
