@@ -3,7 +3,7 @@
 import torch
 from hypothesis import strategies as st
 
-from helpers.interview import exercises, worker
+from helpers.interview import examiner, exercises
 from helpers.interview.exercises import SMALL, Exercise, arrays
 
 
@@ -50,4 +50,4 @@ def in_place(prediction, target):
 
 if __name__ == "__main__":
     exercises._of_topic = lambda stem: [SMOOTH_L1]
-    worker.main()
+    examiner.main()

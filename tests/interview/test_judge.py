@@ -21,7 +21,7 @@ from sklearn import metrics as sklearn_metrics
 from sklearn.metrics import roc_auc_score as borrowed
 
 from helpers.algorithms import metrics
-from helpers.interview import exercises, judge, worker
+from helpers.interview import comparison, exercises, judge, worker
 from helpers.interview.exercises import load
 
 from . import gradient_examples
@@ -518,7 +518,7 @@ def test_judge_is_not_fooled_by_a_patched_kernel(monkeypatch):
 def test_judge_is_not_fooled_by_a_function_that_patches():
     @cell
     def patches(y_true, y_score):
-        from helpers.interview import worker as there
+        from helpers.interview import comparison as there
         from helpers.interview.exercises import load as find
 
         for name in ("allclose", "isclose", "asarray", "searchsorted", "argwhere"):
@@ -709,7 +709,7 @@ def test_worker_ends_with_the_kernel():
     code = """
         import os, time
         from helpers.interview import judge
-        judge._worker.ask(judge.Request("metrics/roc_auc", b"", "", [], (), 1, 2**30, judge._METHOD))
+        judge._worker.ask(judge.Request("metrics/roc_auc", b"", "", [], [], (), 1, 2**30, judge._METHOD))
         print(judge._worker.process.pid, flush=True)
         time.sleep(1000)
     """
@@ -739,8 +739,7 @@ def gradient_judge():
     """A worker that knows the exercise of gradient_examples, on this side and on the other."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exercises, "_of_topic", lambda stem: [gradient_examples.SMOOTH_L1])
-        patch.setattr(judge, "_COMMAND", [sys.executable, gradient_examples.__file__])
-        patch.setattr(judge, "_worker", judge._Worker())
+        patch.setattr(judge, "_worker", worker.Worker([sys.executable, gradient_examples.__file__]))
         yield
         judge._worker.close()
 
@@ -751,7 +750,7 @@ def gradient_judge():
         ("by_cases", RIGHT),
         ("half_detached", "The value is right, its gradient is not. The gradient of prediction is wrong."),
         ("cut", "The value is right. No gradient reaches prediction"),
-        ("to_number", "loss must be a torch tensor, not a float."),
+        ("to_number", "loss must be a torch tensor: its gradient is compared too."),
         ("in_place", "It changes its argument target."),
     ],
 )
@@ -782,7 +781,7 @@ def test_gradient(name, said, gradient_judge):
     ],
 )
 def test_no_difference(expected, got):
-    assert worker.difference(expected, got, "x") is None
+    assert comparison.difference(expected, got, "x") is None
 
 
 @pytest.mark.parametrize(
@@ -800,9 +799,9 @@ def test_no_difference(expected, got):
     ],
 )
 def test_difference_is_worded(expected, got, said):
-    assert worker.difference(expected, got, "x").sentence == said
+    assert comparison.difference(expected, got, "x").sentence == said
 
 
 def test_digits_show_the_difference():
-    problem = worker.difference(np.array([[0.0, -1.41418]]), np.array([[0.0, -1.4141842]]), "x")
+    problem = comparison.difference(np.array([[0.0, -1.41418]]), np.array([[0.0, -1.4141842]]), "x")
     assert problem.rows[-1] == ("differs at", "x[0, 1]: expected -1.41418, got -1.414184 (1 of 2 entries differ)")
