@@ -22,6 +22,7 @@ def tables(row, smallest, largest):
 SMALL_BOX = rows([0, 1, 2, 0.5], [1, 2, 0.5])
 ANY_BOX = rows([0, 1, 3, -2.25, 0.25, 0.25 + 2**-14, 1000, -1000], [0, 1, 0.75, 4, 2**-10, 1000])
 
+BESIDE_A_HALF = rows([0, 1], [1, 2, 2 - 2**-12, 1 + 2**-12])  # what rounding would move across a threshold
 FOUR = "sizes1 one1: four coordinates"
 CROWDED_BOX = rows([0, 0.5, 1, -0.25, 2**-10, 100], [1, 2, 2 - 2**-12, 0.25, 4])
 
@@ -128,7 +129,7 @@ def detections(row, smallest, largest):
         lambda n: st.tuples(
             tables(row, n, n),
             st.lists(st.sampled_from(scores), min_size=n, max_size=n, unique=True).map(np.array),
-            st.sampled_from([0.5, 0.3, 1 / 3, 0.0, 0.05, 0.4999, 0.3333]),
+            st.sampled_from([0.5, 0.3, 1 / 3, 0.0, 0.05, 0.4999]),
         )
     )
 
@@ -141,7 +142,7 @@ nms = Exercise(
     task_zh="非极大值抑制：返回保留框的下标，按分数从高到低。"
     "若某框与一个分数更高的保留框的 IoU 大于 iou_threshold，则去掉它。分数互不相同。",
     reference=boxes.nms,
-    tiers=(detections(SMALL_BOX, 3, 5), detections(CROWDED_BOX, 1, 9)),
+    tiers=(detections(SMALL_BOX, 3, 5), detections(CROWDED_BOX, 1, 9), detections(BESIDE_A_HALF, 2, 6)),
     narrow={"boxes": FOUR, "scores": "repeated: the order of equal scores would be a matter of taste"},
     hints=(
         "Greedy: the best box left is kept, and takes out what overlaps it too much. Repeat with what is left.",
