@@ -50,13 +50,6 @@ def one_by_one(y, scores):
     return sum(max(0.0, 1 - t * f) for t, f in zip(y, scores, strict=True)) / len(y)
 
 
-@hinge_loss.library
-def sklearn_hinge(y, scores):
-    from sklearn.metrics import hinge_loss
-
-    return hinge_loss(y, scores, labels=[-1, 1])
-
-
 @hinge_loss.wrong("A right answer inside the street costs too: the hinge is at 1, not at 0.")
 def perceptron(y, scores):
     return np.maximum(0, -y * scores).mean()
