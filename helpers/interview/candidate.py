@@ -1,9 +1,8 @@
-"""The process in which the learner's function runs. It knows the inputs, never the answers, and may die at any moment.
+"""What happens in the process of the learner's function. It knows the inputs, and may die at any moment."""
 
-Values cross the pipe as `marshal` data: plain tuples, numbers and bytes, so that no object of the learner's is ever
-rebuilt, and none of its methods is ever called, on the examiner's side.
-"""
-
+import contextlib
+import importlib
+import io
 import marshal
 import os
 import pickle
@@ -11,74 +10,13 @@ import sys
 import traceback
 import types
 
-import numpy as np
+from .wire import decode, encode, to_tensors
 
 PRINTED_LIMIT = 2000  # characters of output kept for a call
-BYTES_LIMIT = 1_000_000  # a larger array is described, not sent: no exercise has an answer that large
-LENGTH_LIMIT = 10_000  # likewise for lists
-
-
-class Unknown:
-    """Stands for a value that is no number, array, tuple, list, dict, string or None."""
-
-    def __init__(self, name):
-        self.name = name
 
 
 class Shortcut(BaseException):
     """A forbidden function was called. Not an Exception, so that ``except Exception`` does not hide it."""
-
-
-def encode(value):
-    """Turn a value into plain data for `marshal`."""
-    kind = type(value)
-    if value is None or kind in (bool, int, float, complex, str):
-        return value
-    if kind in (tuple, list) or (isinstance(value, tuple) and hasattr(value, "_fields")):
-        if len(value) > LENGTH_LIMIT:
-            return "unknown", f"{kind.__name__} of {len(value)} items"
-        return "list" if kind is list else "tuple", [encode(item) for item in value]
-    if kind is dict:
-        return "dict", [(encode(key), encode(item)) for key, item in value.items()]
-    torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        return "tensor", encode(value.detach().cpu().resolve_conj().resolve_neg().numpy())
-    if isinstance(value, (np.ndarray, np.generic)):
-        array = np.asarray(value)
-        if not array.dtype.hasobject:
-            data = array.tobytes() if array.nbytes <= BYTES_LIMIT else None
-            return "array", array.dtype.str, array.shape, data
-    return "unknown", f"{kind.__name__}"
-
-
-def decode(data):
-    """Build the value again; arrays are fresh and writable."""
-    if type(data) is not tuple:
-        return data
-    kind, *content = data
-    if kind == "unknown":
-        return Unknown(*content)
-    if kind in ("list", "tuple"):
-        return {"list": list, "tuple": tuple}[kind](decode(item) for item in content[0])
-    if kind == "dict":
-        return {decode(key): decode(item) for key, item in content[0]}
-    if kind == "tensor":
-        return sys.modules["torch"].from_numpy(decode(content[0]))
-    dtype, shape, buffer = content
-    if buffer is None:  # too large to send: only shape and dtype matter
-        return np.broadcast_to(np.zeros((), dtype), shape)
-    return np.frombuffer(buffer, dtype).reshape(shape).copy()
-
-
-def to_tensors(arguments):
-    """Turn arrays into tensors, also inside lists and dicts."""
-    if isinstance(arguments, np.ndarray):
-        return sys.modules["torch"].from_numpy(arguments)
-    if isinstance(arguments, (list, tuple)):
-        return type(arguments)(to_tensors(item) for item in arguments)
-    if isinstance(arguments, dict):
-        return {key: to_tensors(item) for key, item in arguments.items()}
-    return arguments
 
 
 def evaluate(function, arguments, gradient):
@@ -96,19 +34,28 @@ def evaluate(function, arguments, gradient):
     value
         What the function returned.
     gradients : list or None
-        Of the sum of the value's entries, the i-th weighted by i, so that no two entries can be swapped. An entry is
-        None if no gradient arrives; None for all of them if there is nothing to differentiate.
+        Of the first result: of the sum of its entries, the i-th weighted by i, so that no two entries can be swapped.
+        An entry is None if no gradient arrives. None for all of them if there is no tensor to differentiate.
     """
     leaves = [arguments[position].requires_grad_() for position in gradient]
     value = function(*arguments)
-    if not leaves:
+    entries = _entries(value[0] if isinstance(value, tuple) else value) if leaves else None
+    if entries is None:
         return value, None
-    torch = sys.modules["torch"]
-    if not isinstance(value, torch.Tensor) or not value.requires_grad:
+    if not entries.requires_grad:
         return value, [None] * len(leaves)
-    weight = torch.arange(1, value.numel() + 1, dtype=value.dtype).reshape(value.shape)
-    found = torch.autograd.grad((value * weight).sum(), leaves, allow_unused=True)
-    return value, list(found)
+    torch = sys.modules["torch"]
+    weight = torch.arange(1, entries.numel() + 1, dtype=entries.dtype)
+    return value, list(torch.autograd.grad((entries * weight).sum(), leaves, allow_unused=True))
+
+
+def _entries(result):
+    """The entries of a tensor, or of a list of tensors, in a row; None for anything else."""
+    torch = sys.modules["torch"]
+    if torch.is_tensor(result):
+        return result.reshape(-1)
+    parts = [_entries(item) for item in result] if isinstance(result, list) else []
+    return torch.cat(parts) if parts and not any(part is None for part in parts) else None
 
 
 def resolve(names):
@@ -136,7 +83,7 @@ def resolve(names):
     return found
 
 
-def answer(connection, payload, path, home, refused, gradient, tensors):
+def answer(connection, payload, path, learner_module, imports, refused, gradient, tensors):
     """Load the learner's function and answer inputs until the examiner hangs up.
 
     Parameters
@@ -146,8 +93,10 @@ def answer(connection, payload, path, home, refused, gradient, tensors):
         The pickled function.
     path : list of str
         The kernel's ``sys.path``.
-    home : str
+    learner_module : str
         The module of the function; an error's line is looked for there.
+    imports : sequence of str
+        Modules that the function imports when it is called: imported now, so that its time is its own.
     refused : sequence of str
         Dotted names of forbidden functions.
     gradient : sequence of int
@@ -166,8 +115,9 @@ def answer(connection, payload, path, home, refused, gradient, tensors):
         torch.set_num_threads(1)
     try:
         function = pickle.loads(payload)
+        _import(imports)
     except BaseException as error:
-        send(dumps({"error": _describe(error, home)}))
+        send(dumps({"error": _describe(error, learner_module)}))
         return
     send(dumps({}))
     called, modules = [], 0
@@ -180,19 +130,20 @@ def answer(connection, payload, path, home, refused, gradient, tensors):
             _forbid(refused, called, known)
             modules = len(sys.modules)
         reply = {}
-        sys.stdout = printed = _Printed()
+        sys.stdin, sys.stdout = _NoKeyboard(), _Printed()
+        printed = sys.stdout
         try:
             arguments = to_tensors(arguments) if tensors else arguments
             value, gradients = evaluate(function, arguments, gradient)
             reply |= {"value": encode(value), "gradients": encode(gradients)}
         except BaseException as error:
-            reply["error"] = _describe(error, home)
+            reply["error"] = _describe(error, learner_module)
         reply |= {"arguments": encode(arguments), "printed": printed.text, "shortcut": called[0] if called else None}
         send(dumps(reply))
 
 
 def _isolate(connection):
-    """Leave the examiner's process group and every open file but the connection."""
+    """Leave the examiner's process group and every open file but the connection, as far as the system can."""
     if hasattr(os, "setsid"):
         os.setsid()
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -207,7 +158,13 @@ def _isolate(connection):
         resource.setrlimit(resource.RLIMIT_CPU, (60, 60))  # in case nobody is left to end an endless loop
 
 
-class _Printed:
+def _import(names):
+    for name in names:
+        with contextlib.suppress(Exception):  # if the line is reached, it says so itself
+            importlib.import_module(name)
+
+
+class _Printed(io.TextIOBase):
     """Keeps the beginning of what is printed."""
 
     def __init__(self):
@@ -218,20 +175,22 @@ class _Printed:
             self.text += str(text)[:PRINTED_LIMIT]
         return len(text)
 
-    def flush(self):
-        pass
+
+class _NoKeyboard(io.TextIOBase):
+    def readline(self, size=-1):
+        raise EOFError("nobody types while the judge runs: take what you need from the arguments")
 
 
-def _describe(error, home):
+def _describe(error, learner_module):
     """Type and message of an error, with file and line of the learner's frame."""
     frames = [
         (frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
-        if frame.f_globals.get("__name__") == home
+        if frame.f_globals.get("__name__") == learner_module
     ]
     try:
-        message = str(error)
-    except Exception:
+        message = "".join([str(error)])  # a plain string, whatever __str__ returned
+    except BaseException:  # __str__ is the learner's too
         message = ""
     return type(error).__name__, message[:300], frames[-1] if frames else None
 

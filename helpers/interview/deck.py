@@ -23,7 +23,10 @@ _TOPIC_OF = {topic.stem: topic for topic in TOPICS}
 
 
 class Text(NamedTuple):
-    """One text in both languages: formulas in $...$ or $$...$$, code in backticks, a blank line between paragraphs."""
+    r"""One text in both languages: formulas in $...$ or $$...$$, code in backticks, a blank line between paragraphs.
+
+    A formula has no space beside its $, so that "from $5 to $6" is none. A dollar that is one is written \$.
+    """
 
     en: str
     zh: str
@@ -134,17 +137,27 @@ def to_html(text, inline=("$", "$"), display=("$$", "$$")):
     """
 
     def piece(part):
+        if part == r"\$":
+            return "<span>$</span>"  # in an element of its own MathJax takes it for no delimiter
         if part.startswith("$$"):
-            return part[2:-2].join(display)
+            return f"{display[0]}{part[2:-2]}{display[1]}"
         if part.startswith("$"):
-            return part[1:-1].join(inline)
+            return f"{inline[0]}{part[1:-1]}{inline[1]}"
         return f"<code>{part[1:-1]}</code>" if part.startswith("`") else part
 
     parts = _MARKUP.split(escape(text, quote=False))
     return "".join(f"<p>{paragraph}</p>" for paragraph in "".join(map(piece, parts)).split("\n\n"))
 
 
-_MARKUP = re.compile(r"(\$\$.+?\$\$|\$.+?\$|`.+?`)", re.DOTALL)
+_MARKUP = re.compile(  # none of these runs on behind a blank line
+    r"""(
+        \\\$                                                # a dollar
+        | `(?:(?!\n\n)[^`])+`                              # code
+        | \$\$(?:(?!\n\n).)+?\$\$                         # a formula on a line of its own
+        | \$(?=\S)(?:(?!\n\n)[^$])*?(?<=\S)\$(?!\d)  # a formula in the line
+    )""",
+    re.DOTALL | re.VERBOSE,
+)
 
 
 def _card(path, number, entry):

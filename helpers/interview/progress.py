@@ -1,10 +1,12 @@
 """What the learner has answered and tried, in one SQLite file that survives crashes and may be written by two kernels.
 
-The log of answers is the truth and is only ever appended to. The table `card` is a cache of where FSRS puts each card;
-`Progress.rebuild` makes it again from the log.
+The log of answers is the truth and is only ever appended to. The table `card` is a cache of where FSRS puts each card,
+made again from the log whenever the two do not fit. What the log dates more than a day ahead was answered while some
+clock was wrong: it is kept, and does not count until then.
 """
 
 import json
+import math
 import os
 import sqlite3
 import time
@@ -26,6 +28,8 @@ FORMAT = "viva-progress-1"
 _APPLICATION_ID = 0x56495641  # "VIVA"
 _BUSY_SECONDS = 30
 _TICK = timedelta(microseconds=1)
+_AHEAD = timedelta(days=1)  # further ahead of the clock than this, an entry of a log does not count
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)  # what a clock can sensibly say
 
 
 def _append_only(table):
@@ -121,7 +125,7 @@ class Progress:
         card_id, rating = _check_id("card_id", card_id), check_integer("rating", rating, at_least=1, at_most=4)
         review_id = _check_uuid("review_id", uuid4() if review_id is None else review_id)
         with self._transaction() as db:
-            state = _card_states(db, card_id).get(card_id)
+            state = self._states(db).get(card_id)
             seen = db.execute("SELECT card_id, rating FROM review WHERE id = ?", (review_id,)).fetchone()
             if seen is None:
                 at = self._now(state and state.last_review)
@@ -140,7 +144,12 @@ class Progress:
         dict of str to CardState
         """
         with self._transaction() as db:
-            return _card_states(db)
+            return self._states(db)
+
+    def ahead(self):
+        """Return how many answers the log dates more than a day ahead of the clock. They do not count until then."""
+        with self._transaction() as db:
+            return db.execute("SELECT count(*) FROM review WHERE at > ?", (self._horizon(),)).fetchone()[0]
 
     def due(self, now=None):
         """Return the ids of the cards that are due, the longest overdue first.
@@ -174,15 +183,16 @@ class Progress:
         """
         exercise_id, event = _check_id("exercise_id", exercise_id), check_choice("event", event, EVENTS)
         with self._transaction() as db:
-            (last,) = db.execute("SELECT max(at) FROM attempt WHERE exercise_id = ?", (exercise_id,)).fetchone()
-            at = self._now(last and datetime.fromisoformat(last))
+            query = "SELECT max(at) FROM attempt WHERE exercise_id = ? AND at <= ?"
+            (last,) = db.execute(query, (exercise_id, self._horizon())).fetchone()
+            at = self._now(last and _from_text(last))
             db.execute("INSERT INTO attempt VALUES (?, ?, ?, ?)", (str(uuid4()), exercise_id, event, _to_text(at)))
 
     def attempts(self, exercise_id):
         """Return the events recorded for an exercise, oldest first."""
         with self._transaction() as db:
-            rows = db.execute("SELECT event FROM attempt WHERE exercise_id = ? ORDER BY at, id", (exercise_id,))
-            return [event for (event,) in rows]
+            query = "SELECT event FROM attempt WHERE exercise_id = ? AND at <= ? ORDER BY at, id"
+            return [event for (event,) in db.execute(query, (exercise_id, self._horizon()))]
 
     def passed(self):
         """Return the ids of the exercises passed at least once, as a set."""
@@ -192,7 +202,7 @@ class Progress:
     def rebuild(self):
         """Make the cached state of every card again from the log of answers."""
         with self._transaction() as db:
-            _rebuild(db)
+            _rebuild(db, self._horizon())
 
     def export_json(self, path):
         """Write the two logs to a JSON file. A file that stands there already is replaced in one step.
@@ -208,12 +218,7 @@ class Progress:
         if path == self.path or (path.exists() and self.path.exists() and path.samefile(self.path)):
             raise ValueError(f"path {path} is the progress file itself; choose another name for the export")
         with self._transaction() as db:
-            logs = {
-                name: [
-                    dict(zip(columns, row, strict=True)) for row in db.execute(f"SELECT * FROM {table} ORDER BY at, id")
-                ]
-                for name, (table, columns) in _LOGS.items()
-            }
+            logs = {name: _exported(db, *log) for name, log in _LOGS.items()}
         part = path.with_name(f"{path.name}.{uuid4()}.part")
         try:
             part.write_text(json.dumps({"format": FORMAT, "fsrs": schedule.VERSION} | logs, indent=1), encoding="utf-8")
@@ -241,13 +246,13 @@ class Progress:
                         db.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", row)
                     elif present != row:
                         raise ValueError(f"path {path}: {table} {row[0]} contradicts the one in {self.path}")
-            _rebuild(db)
+            _rebuild(db, self._horizon())
 
     def export_stamp(self):
         """Return a time in whole seconds since 1970 that is later than every one returned before."""
         with self._transaction() as db:
             last = db.execute("SELECT value FROM meta WHERE key = 'export_stamp'").fetchone()
-            stamp = max(int(self.clock().timestamp()), int(last[0]) + 1 if last else 0)
+            stamp = max(int(self.clock().timestamp()), _from_stored(int, last[0]) + 1 if last else 0)
             db.execute("INSERT OR REPLACE INTO meta VALUES ('export_stamp', ?)", (str(stamp),))
         return stamp
 
@@ -267,8 +272,12 @@ class Progress:
                 db.execute("COMMIT")
         except sqlite3.Error as error:
             unknown = f"failed ({error})", "Check the disk and try again"
-            wrong, fix = _TROUBLES.get(error.sqlite_errorcode & 0xFF, unknown)
+            # Python's own complaints, as about text that is no UTF-8, carry no code
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+            wrong, fix = _TROUBLES.get(code & 0xFF, unknown)
             raise ProgressError(f"{self.path} {wrong}. {fix}.") from error
+        except OSError as error:
+            raise ProgressError(f"{self.path} cannot be reached: {error}. {_FOLDER}.") from error
 
     def _check_file(self):
         """Refuse a file that is damaged, newer or somebody else's, before anything can write to it."""
@@ -310,13 +319,36 @@ class Progress:
                 db.execute(statement)
             db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
         if db.execute("SELECT value FROM meta WHERE key = 'fsrs'").fetchone() != (schedule.VERSION,):
-            _rebuild(db)
+            _rebuild(db, self._horizon())
             db.execute("INSERT OR REPLACE INTO meta VALUES ('fsrs', ?)", (schedule.VERSION,))
 
     def _now(self, last):
-        """The clock, called inside the transaction. If it was set back, the log of one item still moves forward."""
-        now = _check_time("clock()", self.clock())
+        """The clock, called inside the transaction. If it was set back a little, the log of an item moves forward."""
+        now = self._time()
         return now if last is None else max(now, last + _TICK)
+
+    def _horizon(self):
+        return _to_text(self._time() + _AHEAD)
+
+    def _time(self):
+        try:
+            return _check_time("the time", self.clock())
+        except ValueError as error:
+            raise ProgressError(f"{error}. Set the computer's clock.") from None
+
+    def _states(self, db):
+        """The cached states. Where they do not fit the log, as after damage or a wrong clock, they are made again."""
+        horizon = self._horizon()
+        last = dict(db.execute("SELECT card_id, max(at) FROM review WHERE at <= ? GROUP BY card_id", (horizon,)))
+        try:
+            states = _card_states(db)
+            fits = last == {card_id: _to_text(state.last_review) for card_id, state in states.items()}
+        except sqlite3.DatabaseError:
+            fits = False
+        if fits:
+            return states
+        _rebuild(db, horizon)
+        return _card_states(db)
 
 
 _LOGS = {
@@ -341,12 +373,17 @@ def _write_ahead(db):
             time.sleep(0.01)
 
 
-def _card_states(db, card_id=None):
-    where, parameters = ("", ()) if card_id is None else ("WHERE card_id = ?", (card_id,))
-    return {
-        card: CardState(*numbers, datetime.fromisoformat(due), datetime.fromisoformat(last_review))
-        for card, *numbers, due, last_review in db.execute(f"SELECT * FROM card {where}", parameters)
-    }
+def _card_states(db):
+    return {card_id: _from_stored(_state, *row) for card_id, *row in db.execute("SELECT * FROM card")}
+
+
+def _state(state, step, stability, difficulty, due, last_review):
+    """A cached state, if it is one that FSRS can have."""
+    if state not in (1, 2, 3) or not (step is None or step in range(100)) or not 0 < stability < math.inf:
+        raise ValueError
+    if not 1 <= difficulty <= 10:
+        raise ValueError
+    return CardState(state, step, stability, difficulty, datetime.fromisoformat(due), _from_text(last_review))
 
 
 def _cache(db, card_id, state):
@@ -355,13 +392,35 @@ def _cache(db, card_id, state):
     db.execute("INSERT OR REPLACE INTO card VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
-def _rebuild(db):
+def _rebuild(db, horizon):
     states = {}
-    for card_id, rating, at in db.execute("SELECT card_id, rating, at FROM review ORDER BY at, id"):
-        states[card_id] = schedule.review(states.get(card_id), rating, datetime.fromisoformat(at))
+    log = db.execute("SELECT card_id, rating, at FROM review WHERE at <= ? ORDER BY at, id", (horizon,))
+    for card_id, rating, at in log:
+        states[card_id] = _from_stored(schedule.review, states.get(card_id), rating, _from_text(at))
     db.execute("DELETE FROM card")
     for card_id, state in states.items():
         _cache(db, card_id, state)
+
+
+def _exported(db, table, columns):
+    """The entries of one log, each checked as an import checks it: what is written can be read again."""
+    rows = db.execute(f"SELECT * FROM {table} ORDER BY at, id")
+    entries = [dict(zip(columns, row, strict=True)) for row in rows]
+    for entry in entries:
+        _from_stored(_checked_row, table, columns, entry)
+    return entries
+
+
+def _from_text(text):
+    return _from_stored(lambda: _check_time("at", datetime.fromisoformat(text)))
+
+
+def _from_stored(function, *values):
+    """Call `function` on what the file holds; what it refuses is damage."""
+    try:
+        return function(*values)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise sqlite3.DatabaseError(f"{values!r}: {error}") from error
 
 
 def _to_text(moment):
@@ -372,30 +431,41 @@ def _read_export(path):
     """The rows of each log table in an export, checked."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"path {path} is no JSON file: {error}") from None
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise ValueError(f"path {path} is no Viva export of the form {FORMAT!r}; export it again with this Viva")
     logs = {}
     for name, (table, columns) in _LOGS.items():
+        entries = data.get(name, [])
+        if not isinstance(entries, list):
+            raise ValueError(f"path {path}: {name} must be a list, got {type(entries).__name__}")
         logs[table] = []
-        for number, entry in enumerate(data.get(name, ())):
+        for number, entry in enumerate(entries):
             try:
-                identity, item, what, at = (entry[column] for column in columns)
-                if table == "review":
-                    check_integer("rating", what, at_least=1, at_most=4)
-                else:
-                    check_choice("event", what, EVENTS)
-                at = _to_text(_check_time("at", datetime.fromisoformat(at)))
-                logs[table].append((_check_uuid("id", identity), _check_id(columns[1], item), what, at))
-            except (KeyError, TypeError, ValueError) as error:
+                logs[table].append(_checked_row(table, columns, entry))
+            except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise ValueError(f"path {path}: {name}[{number}] is broken: {error!r}") from None
     return logs
+
+
+def _checked_row(table, columns, entry):
+    identity, item, what, at = (entry[column] for column in columns)
+    if table == "review":
+        check_integer("rating", what, at_least=1, at_most=4)
+    else:
+        check_choice("event", what, EVENTS)
+    at = _to_text(_check_time("at", datetime.fromisoformat(at)))
+    return _check_uuid("id", identity), _check_id(columns[1], item), what, at
 
 
 def _check_id(name, value):
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{name} must be a non-empty string such as 'metrics/eer', got {value!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} must be a string of whole characters, got {value!r}") from None
     return value
 
 
@@ -409,4 +479,6 @@ def _check_uuid(name, value):
 def _check_time(name, value):
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise ValueError(f"{name} must be a datetime with a time zone, got {value!r}")
+    if not _FIRST <= value <= _LAST:
+        raise ValueError(f"{name} must lie between {_FIRST.year} and {_LAST.year}, got {value}")
     return value.astimezone(UTC)

@@ -172,13 +172,15 @@ class Quiz(Flashcard):
     def _advance(self):
         try:
             due = [card for card in self.progress.due() if card in self.cards]
-            seen = self.progress.cards()
+            seen, ahead = self.progress.cards(), self.progress.ahead()
         except ProgressError as error:
             self.show(None, "")
             self._say(str(error), "viva-error")
             return
         new = [card for card in self.cards if card not in seen]
         line = f"{self.answered} answered now, {len(due)} due, {len(new)} new"
+        if ahead:
+            line += f". {ahead} of the answers recorded do not count yet, for they are dated in the future"
         waiting = [*due, *new]
         self.show(self.cards[waiting[0]] if waiting else None, line if waiting else f"{line}. Nothing to ask for now.")
 

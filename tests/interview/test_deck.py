@@ -82,6 +82,8 @@ def test_lines_are_joined_as_the_language_wants_it(read):
         (CARD.replace('"是。"', '"Yes."'), "card metrics/one: answer.zh is in the wrong language"),
         (CARD.replace('"Yes."', '""'), "card metrics/one: answer.en must be a text"),
         (CARD.replace('"Yes."', "'It costs $5.'"), r"card metrics/one: answer.en has a \$"),
+        (CARD.replace('"Yes."', "'From $5 to $6.'"), r"card metrics/one: answer.en has a \$"),
+        (CARD.replace('"Yes."', '"""`x\n\ny`"""'), "card metrics/one: answer.en has a .* without its partner"),
         (CARD.replace('"concept"', '"trap"'), "card metrics/one: claim belongs to every trap and to no other"),
         (CARD + 'claim = "met-1"', "card metrics/one: claim belongs to every trap and to no other"),
         (CARD.replace('"concept"', '"trap"') + 'claim = "1"', "card metrics/one: claim must read"),
@@ -112,6 +114,16 @@ def test_an_unknown_topic_is_refused_with_what_comes_close():
 def test_a_topic_without_a_file_has_no_cards(monkeypatch, tmp_path):
     monkeypatch.setattr(deck, "FOLDER", tmp_path)
     assert load_cards("metrics") == {}
+
+
+def test_a_dollar_is_no_formula():
+    assert to_html("from $5 to $6") == "<p>from $5 to $6</p>"
+    assert to_html(r"a \$5 note, $x$") == "<p>a <span>$</span>5 note, $x$</p>"
+
+
+def test_code_and_formulas_end_before_a_blank_line():
+    assert to_html("a `b\n\nc` d") == "<p>a `b</p><p>c` d</p>"
+    assert to_html("a $b\n\nc$ d") == "<p>a $b</p><p>c$ d</p>"
 
 
 def test_text_is_escaped_and_marked_up():

@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from helpers.interview import judge
+from helpers.interview import judge, worker
 from helpers.interview.candidate import resolve
 from helpers.interview.exercises import all_exercises, load
 from helpers.topics import TOPICS
@@ -19,8 +19,8 @@ EXERCISES = all_exercises()
 def warm_worker():
     """A worker that has imported scikit-learn already: every comparison with it would pay for it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "_COMMAND", [*judge._COMMAND[:-1], f"import sklearn.metrics; {judge._COMMAND[-1]}"])
-        judge._worker.close()
+        *start, code = worker.COMMAND
+        patch.setattr(judge, "_worker", worker.Worker([*start, f"import sklearn.metrics; {code}"]))
         yield
         judge._worker.close()
 

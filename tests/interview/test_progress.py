@@ -1,3 +1,4 @@
+import contextlib
 import json
 import multiprocessing
 import os
@@ -97,7 +98,7 @@ def test_rebuild_equals_the_cache(progress, clock):
 
 def test_a_clock_set_back_keeps_order_and_cache(progress, clock):
     progress.answer("metrics/a", 3)
-    clock.now -= timedelta(days=400)
+    clock.now -= timedelta(hours=20)
     due = progress.answer("metrics/a", 1)
     assert due >= START
     assert [rating for _, _, rating, _ in log(progress)] == [3, 1]
@@ -105,6 +106,34 @@ def test_a_clock_set_back_keeps_order_and_cache(progress, clock):
     before = progress.cards()
     progress.rebuild()
     assert progress.cards() == before
+
+
+def test_an_answer_dated_far_ahead_does_not_steer_the_schedule(progress, clock):
+    """A clock that said 2126 for one answer would else keep the card there for a hundred years."""
+    progress.answer("metrics/a", 3)
+    before = progress.cards()
+    clock.now += timedelta(days=36_525)
+    progress.answer("metrics/a", 4)
+    progress.record_attempt("metrics/roc_auc", "passed")
+    assert progress.ahead() == 0
+    clock.now = START + timedelta(minutes=10)
+    assert progress.ahead() == 1
+    assert progress.cards() == before
+    assert progress.due() == ["metrics/a"]
+    assert progress.attempts("metrics/roc_auc") == []
+    assert progress.answer("metrics/a", 1) == START + timedelta(minutes=11)
+    assert [rating for _, _, rating, _ in log(progress)] == [3, 1, 4]  # nothing is lost
+    clock.now += timedelta(days=36_600)
+    assert progress.ahead() == 0
+    assert progress.cards()["metrics/a"].last_review > START + timedelta(days=36_000)
+
+
+@pytest.mark.parametrize("now", [datetime.min, datetime.max, datetime(1969, 1, 1)])
+def test_a_clock_out_of_its_mind_is_named(progress, clock, now):
+    clock.now = now.replace(tzinfo=START.tzinfo)
+    for call in (lambda: progress.answer("metrics/a", 3), progress.cards, progress.ahead):
+        with pytest.raises(ProgressError, match=r"between 1970 and 2200.*Set the computer's clock"):
+            call()
 
 
 def test_another_version_of_fsrs_rebuilds_the_cache(progress, clock, monkeypatch):
@@ -186,6 +215,10 @@ def test_two_machines_that_swap_exports_agree(tmp_path, clock):
         ("reviews", 59, {"card_id": None}, r"reviews\[59\] is broken.*card_id"),
         ("attempts", 0, {"event": "won"}, r"attempts\[0\] is broken.*event"),
         ("attempts", 0, {"id": "1"}, r"attempts\[0\] is broken.*UUID"),
+        ("attempts", 0, {"exercise_id": "\ud800"}, r"attempts\[0\] is broken.*whole characters"),
+        ("reviews", 0, {"at": "0001-01-01T00:00:00+05:00"}, r"reviews\[0\] is broken.*between 1970 and 2200"),
+        ("reviews", 0, {"at": "9999-12-31T23:59:59-05:00"}, r"reviews\[0\] is broken.*between 1970 and 2200"),
+        ("reviews", 0, {"at": 5}, r"reviews\[0\] is broken"),
         ("reviews", 3, {"card_id": "metrics/other"}, "contradicts"),
     ],
 )
@@ -209,6 +242,9 @@ def test_a_broken_export_changes_nothing(progress, clock, tmp_path, log_name, nu
         ("not json", "is no JSON file"),
         ("[]", "is no Viva export"),
         ('{"format": "viva-progress-2"}', "is no Viva export of the form 'viva-progress-1'"),
+        ("[" * 100_000, "is no JSON file"),
+        ('{"format": "viva-progress-1", "reviews": null}', "reviews must be a list, got NoneType"),
+        ('{"format": "viva-progress-1", "attempts": {"id": 1}}', "attempts must be a list, got dict"),
         ('{"format": "viva-progress-1", "reviews": [7]}', r"reviews\[0\] is broken"),
         ('{"format": "viva-progress-1", "reviews": [{"id": 7}]}', r"reviews\[0\] is broken.*card_id"),
     ],
@@ -319,6 +355,60 @@ def test_a_file_that_cannot_be_trusted_is_refused_and_kept(progress, clock, harm
             call(Progress(progress.path, clock=clock))
         assert str(progress.path) in str(caught.value)
         assert progress.path.read_bytes() == before
+
+
+CACHE_DAMAGE = {
+    "a time": "UPDATE card SET due = 'soon'",
+    "no time zone": "UPDATE card SET last_review = '2026-01-01T08:00:00'",
+    "no text": "UPDATE card SET due = x'ff', last_review = 7",
+    "no UTF-8": "UPDATE card SET due = CAST(x'ff' AS TEXT)",
+    "a state": "UPDATE card SET state = 9",
+    "a number": "UPDATE card SET stability = 'much'",
+    "below zero": "UPDATE card SET stability = -1.0",
+    "a row too few": "DELETE FROM card WHERE card_id = 'metrics/1'",
+    "a row too many": "INSERT INTO card SELECT 'ghost', state, step, stability, difficulty, due, due FROM card LIMIT 1",
+    "an answer missed": "UPDATE card SET last_review = '2026-01-01T08:00:00.000000+00:00'",
+}
+
+
+@pytest.mark.parametrize("statement", CACHE_DAMAGE.values(), ids=CACHE_DAMAGE)
+def test_a_damaged_cache_heals_from_the_log(progress, clock, statement):
+    practise(progress, clock)
+    before = progress.cards()
+    with closing(sqlite3.connect(progress.path)) as db, db:
+        db.execute(statement)
+    assert progress.cards() == before
+    assert progress.answer("metrics/1", 3) > clock.now
+
+
+@pytest.mark.parametrize("value", ["'soon'", "CAST(x'ff' AS TEXT)", "x'ff'", "7", "'2026-01-01'", "''"])
+@pytest.mark.parametrize("column", ["at", "card_id", "id"])
+def test_a_damaged_log_is_a_progress_error_and_nothing_else(progress, clock, tmp_path, column, value):
+    practise(progress, clock)
+    with closing(sqlite3.connect(progress.path)) as db, db:
+        db.execute("DROP TRIGGER review_no_update")
+        db.execute(f"UPDATE review SET {column} = {value} WHERE id = (SELECT min(id) FROM review)")
+    calls = (
+        lambda: progress.answer("metrics/1", 3),
+        progress.due,
+        progress.rebuild,
+        progress.ahead,
+        lambda: progress.export_json(tmp_path / "export.json"),
+    )
+    for call in calls:
+        with contextlib.suppress(ProgressError):
+            call()
+    if (tmp_path / "export.json").exists():  # then it can be imported
+        Progress(tmp_path / "other.sqlite3", clock=clock).import_json(tmp_path / "export.json")
+
+
+def test_a_folder_that_cannot_be_reached_is_a_progress_error(progress, monkeypatch):
+    def unreadable(path, **options):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(module.Path, "exists", unreadable)
+    with pytest.raises(ProgressError, match=r"cannot be reached.*VIVA_HOME"):
+        progress.due()
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

@@ -29,13 +29,20 @@ answers that people really write, each with the sentence that helps::
         return np.maximum(np.abs(x) - threshold, 0)
 
 A tier is a strategy that draws a tuple of arguments, 60 times a check. The first tier draws a few readable values with
-sides of at least 2, for it makes the message; the next ones size 1 and +-1000. Draw only valid input, and numbers with
-``sampled_from``: they read better than what ``floats()`` finds, and fewer draws are faster.
+sides of at least 2, for it makes the message. The others must leave nothing constant that an answer could rely on: draw
+from `WIDE`, sizes from 1 on, sides that differ, any order, three values and more for every scalar. A test lists what
+does not vary (`ASPECTS`); what cannot is declared, with the reason::
 
-With ``tensors=True`` the function is called with torch tensors, float64 for float arrays. ``gradient=("prediction",)``
-compares the gradient of the returned tensor with respect to these arguments too. A result of several values is a tuple,
-named after the arrow of the signature. Functions must not change their arguments: let an optimizer's step return the
-new parameters.
+    narrow={"y": "fractions zero large small near: classes are -1 and 1"}
+
+Draw only valid input, and numbers with ``sampled_from``: they read better than what ``floats()`` finds, and fewer draws
+are faster. Fractions with a power of 2 below the line keep ties and sums exact, in whatever order an answer adds them.
+
+Arrays are float64 or int64. With ``tensors=True`` the function is called with torch tensors of these types, and may
+return tensors, arrays or lists. ``gradient=("x", "weight")`` compares the gradients of the first result, which then has
+to be a tensor, with respect to these arguments too. A result of several values is a tuple, named after the arrow of the
+signature. Functions must not change their arguments: let an optimizer's step return the new parameters, and hand random
+numbers over as an argument.
 """
 
 import difflib
@@ -51,7 +58,24 @@ from hypothesis.extra import numpy as hnp
 from ...topics import TOPICS
 
 SMALL = (0.0, 1.0, -1.0, 2.0, 0.5)
-WIDE = (0.0, 1.0, -1.0, 0.25, -3.0, 1000.0, -1000.0)
+WIDE = (0.0, 1.0, -1.0, 0.25, 0.25 + 2**-14, -0.375, -3.0, 2**-10, 1000.0, -1000.0)  # two pairs that rounding would tie
+ASPECTS = {  # in what the values of one argument vary, over all draws of a check
+    "several": "a scalar: three values and more",
+    "fractions": "not all whole",
+    "negative": "some below 0",
+    "positive": "some above 0",
+    "zero": "some 0",
+    "large": "some of size 100 and more",
+    "small": "some below 0.01 and not 0",
+    "near": "two of one array that differ by less than 0.001",
+    "repeated": "some arrays with equal entries",
+    "distinct": "some arrays of three entries and more without equal ones",
+    "unsorted": "some arrays that neither rise nor fall",
+    "sizes": "sizes0, sizes1, ...: three lengths and more along this axis",
+    "one": "one0, one1, ...: some arrays of length 1 along this axis",
+    "tall": "some tables with more rows than columns",
+    "wide": "some tables with more columns than rows",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +100,11 @@ class Exercise:
         Dotted names of shortcuts: functions (``"numpy.trapezoid"``), methods (``"torch.Tensor.softmax"``), or modules
         (``"sklearn.metrics"``, everything in it). Our own module of the topic is always forbidden.
     tensors : bool
-        Whether arrays are handed over as torch tensors, and a tensor is expected.
+        Whether arrays are handed over as torch tensors.
     gradient : tuple of str
         The arguments whose gradients are compared too.
+    narrow : dict of str to str
+        What the inputs cannot vary in: an argument to its `ASPECTS`, a colon and the reason.
     """
 
     id: str
@@ -91,6 +117,7 @@ class Exercise:
     forbidden: tuple = ()
     tensors: bool = False
     gradient: tuple = ()
+    narrow: dict = field(default_factory=dict)
     rights: list = field(default_factory=list, init=False)
     libraries: list = field(default_factory=list, init=False)
     wrongs: dict = field(default_factory=dict, init=False)

@@ -19,7 +19,12 @@ def tables(row, smallest, largest):
     return st.lists(row, min_size=smallest, max_size=largest).map(lambda drawn: np.array(drawn, dtype=float))
 
 
-SMALL_BOX, ANY_BOX = rows([0, 1, 2], [1, 2]), rows([0, 1, 3, -2, 1000, -1000], [0, 1, 4, 1000])
+SMALL_BOX = rows([0, 1, 2, 0.5], [1, 2, 0.5])
+ANY_BOX = rows([0, 1, 3, -2.25, 0.25, 0.25 + 2**-14, 1000, -1000], [0, 1, 0.75, 4, 2**-10, 1000])
+
+BESIDE_A_HALF = rows([0, 1], [1, 2, 2 - 2**-12, 1 + 2**-12])  # what rounding would move across a threshold
+FOUR = "sizes1 one1: four coordinates"
+CROWDED_BOX = rows([0, 0.5, 1, -0.25, 2**-10, 100], [1, 2, 2 - 2**-12, 0.25, 4])
 
 # --- pairwise IoU ----------------------------------------------------------------------------------------------------
 
@@ -33,8 +38,9 @@ box_iou = Exercise(
     reference=boxes.box_iou,
     tiers=(
         st.tuples(tables(SMALL_BOX, 2, 3), tables(SMALL_BOX, 2, 3)),
-        st.tuples(tables(ANY_BOX, 1, 5), tables(ANY_BOX, 1, 5)),
+        st.tuples(tables(ANY_BOX, 1, 6), tables(ANY_BOX, 1, 6)),
     ),
+    narrow={"boxes1": FOUR, "boxes2": FOUR},
     hints=(
         "Where do two boxes overlap along x? From the larger of the left sides to the smaller of the right sides.",
         "Add an axis, boxes1[:, None], to compare all pairs; an overlap below 0 counts as 0.",
@@ -118,11 +124,12 @@ def transposed(boxes1, boxes2):
 
 def detections(row, smallest, largest):
     """Draw boxes, scores without ties, and a threshold."""
+    scores = [0.5, 0.75, 0.25, 0.25 + 2**-14, 0.2500000001, 1.5, 2**-10, 0.0, -0.5, 100.0]
     return st.integers(smallest, largest).flatmap(
         lambda n: st.tuples(
             tables(row, n, n),
-            st.permutations(range(1, n + 1)).map(lambda order: np.array(order) / 10),
-            st.sampled_from([0.5, 0.3, 1 / 3, 0.0]),
+            st.lists(st.sampled_from(scores), min_size=n, max_size=n, unique=True).map(np.array),
+            st.sampled_from([0.5, 0.3, 1 / 3, 0.0, 0.05, 0.4999]),
         )
     )
 
@@ -135,7 +142,8 @@ nms = Exercise(
     task_zh="非极大值抑制：返回保留框的下标，按分数从高到低。"
     "若某框与一个分数更高的保留框的 IoU 大于 iou_threshold，则去掉它。分数互不相同。",
     reference=boxes.nms,
-    tiers=(detections(SMALL_BOX, 3, 5), detections(rows([0, 1, 2, 3], [1, 2, 4]), 1, 9)),
+    tiers=(detections(SMALL_BOX, 3, 5), detections(CROWDED_BOX, 1, 9), detections(BESIDE_A_HALF, 2, 6)),
+    narrow={"boxes": FOUR, "scores": "repeated: the order of equal scores would be a matter of taste"},
     hints=(
         "Greedy: the best box left is kept, and takes out what overlaps it too much. Repeat with what is left.",
         "Keep an array of candidates in the order of their scores and shorten it in every round.",
@@ -212,7 +220,8 @@ def complete_iou_loss(prediction, target):
 
 def pairs(smallest, largest):
     """Draw as many predictions as targets; no two sides lie on one line, where gradients are a matter of taste."""
-    prediction, target = rows([0.5, 1.5, -3.5], [1, 2, 4]), rows([0, 1, 2], [1, 3])
+    prediction = rows([0.0625, 0.0625 + 2**-14, 1.5, -3.25, 100.0625], [1, 2, 4, 0.375, 1.25 + 2**-14, 200.375])
+    target = rows([0, 1, 2.125, -3, 2**-10, 100], [1, 3, 0.6875, 150])
     drawn = st.lists(st.tuples(prediction, target), min_size=smallest, max_size=largest)
     return drawn.map(lambda both: tuple(np.array(side, dtype=float) for side in zip(*both, strict=True)))
 
@@ -225,9 +234,13 @@ ciou_loss = Exercise(
     task_zh="用 torch 逐行计算 1 - CIoU，形状 (n,)。v 等于 4 / pi^2 乘以 arctan(w / h) 之差的平方，"
     "alpha = v / (1 - IoU + v)，alpha 不参与求导。所有框的面积都大于零。",
     reference=complete_iou_loss,
-    tiers=(pairs(2, 3), pairs(1, 5)),
+    tiers=(pairs(2, 3), pairs(1, 6)),
     tensors=True,
     gradient=("prediction",),
+    narrow={
+        "prediction": "sizes1 one1 zero small: four coordinates, none on a line with one of target",
+        "target": FOUR,
+    },
     hints=(
         "Three terms are added: 1 - IoU, the squared distance of the centres over the squared diagonal, alpha times v.",
         "The diagonal is that of the smallest box around both. Write alpha under torch.no_grad() or detach it.",

@@ -9,26 +9,26 @@ from . import SMALL, WIDE, Exercise, arrays
 SIZES = (1.0, 2.0, 4.0, 0.5, 3.0)
 
 
-def samples_and_centers(most, values):
+def samples_and_centers(least, most, values):
     """Draw samples (n, d) and centers (k, d)."""
 
     def of_width(d):
         return st.tuples(
-            arrays(st.tuples(st.integers(2, most), st.just(d)), values),
-            arrays(st.tuples(st.integers(2, 3), st.just(d)), values),
+            arrays(st.tuples(st.integers(least, most), st.just(d)), values),
+            arrays(st.tuples(st.integers(least, most // 2 + 1), st.just(d)), values),
         )
 
-    return st.integers(2, 3).flatmap(of_width)
+    return st.integers(least, 3).flatmap(of_width)
 
 
-PAIRS = samples_and_centers(4, SMALL), samples_and_centers(8, WIDE)
+PAIRS = samples_and_centers(2, 4, SMALL), samples_and_centers(1, 8, WIDE)
 
 # --- the assignment --------------------------------------------------------------------------------------------------
 
 
 def assign(X, centers):
-    """Ours: the labels of Lloyd's step."""
-    return kmeans.lloyd_step(X, centers)[0]
+    """Ours: the labels of Lloyd's step, which also stands for more centers than samples."""
+    return kmeans.lloyd_step(np.vstack([X, centers]), centers)[0][: len(X)]
 
 
 assignment = Exercise(
@@ -38,7 +38,11 @@ assignment = Exercise(
     "near. No Python loop is needed.",
     task_zh="为每个样本（X 的行）返回最近中心（centers 的行）的下标，距离相同取下标小的。不需要 Python 循环。",
     reference=assign,
-    tiers=PAIRS,
+    tiers=(
+        *PAIRS,
+        samples_and_centers(1, 8, (0.0, 1.0, -1.0, 0.5, 0.5 - 2**-12, 1.5, 2.0, -0.375)),
+        samples_and_centers(1, 8, (0.0, 1.0, 100.0, 150.0)),
+    ),
     forbidden=("sklearn.metrics", "sklearn.cluster", "scipy.spatial"),
     hints=(
         "A table of squared distances: one row a sample, one column a center. The square root changes no order.",
@@ -86,6 +90,11 @@ def signs_cancel(X, centers):
     return np.abs((X[:, None] - centers).sum(axis=2)).argmin(axis=1)
 
 
+@assignment.wrong("This is the sum of the absolute differences. Square them: the distance is Euclidean.")
+def manhattan(X, centers):
+    return np.abs(X[:, None] - centers).sum(axis=2).argmin(axis=1)
+
+
 @assignment.wrong("Of several centers equally near the first counts. Here the last one wins.")
 def last_of_ties(X, centers):
     distance = ((X[:, None] - centers) ** 2).sum(axis=2)[:, ::-1]
@@ -105,19 +114,19 @@ def distances_only(X, centers):
 # --- the update ------------------------------------------------------------------------------------------------------
 
 
-def labelled(most, values):
+@st.composite
+def labelled(draw, least, most, values):
     """Draw samples, labels that use every cluster, and the number of clusters."""
-
-    def of_shape(n, d, k):
-        labels = st.permutations([*range(k), *[0] * (n - k)]).map(np.array)
-        return st.tuples(arrays((n, d), values), labels, st.just(k))
-
-    return st.tuples(st.integers(3, most), st.integers(2, 3), st.integers(2, 3)).flatmap(lambda shape: of_shape(*shape))
+    k, d = draw(st.integers(least, 3)), draw(st.integers(least, 3))
+    more = draw(st.lists(st.integers(0, k - 1), min_size=least - 1, max_size=most - k))
+    labels = draw(st.permutations([*range(k), *more]))
+    return draw(arrays((len(labels), d), values)), np.array(labels), k
 
 
 def move_centers(X, labels, k):
-    """Ours: the means, no cluster being empty."""
-    return kmeans._update(X, labels, np.zeros((k, X.shape[1])))
+    """Ours: the sums over the counts, no cluster being empty."""
+    sums = np.stack([np.bincount(labels, column, minlength=k) for column in X.T], axis=1)
+    return sums / np.bincount(labels, minlength=k)[:, None]
 
 
 update = Exercise(
@@ -126,7 +135,7 @@ update = Exercise(
     task="Return the k new centers, one a row: the mean of the samples of each cluster. Every cluster has a sample.",
     task_zh="返回 k 个新中心（每行一个）：每个簇中样本的均值。保证每个簇至少有一个样本。",
     reference=move_centers,
-    tiers=(labelled(4, SMALL), labelled(8, WIDE)),
+    tiers=(labelled(2, 4, SMALL), labelled(1, 9, WIDE)),
     forbidden=("sklearn.cluster", "scipy.ndimage"),
     hints=(
         "A mean is a sum over a count, both taken cluster by cluster.",
@@ -250,10 +259,10 @@ def always_the_farthest(X, centers):
 # --- anchors ---------------------------------------------------------------------------------------------------------
 
 
-def sizes(most, values):
+def sizes(least, most, values):
     return st.tuples(
-        arrays(st.tuples(st.integers(2, most), st.just(2)), values),
-        arrays(st.tuples(st.integers(2, 3), st.just(2)), values),
+        arrays(st.tuples(st.integers(least, most), st.just(2)), values),
+        arrays(st.tuples(st.integers(least, most - 1), st.just(2)), values),
     )
 
 
@@ -268,7 +277,8 @@ anchor = Exercise(
     task="Return the IoU of every box (width, height) with every anchor, shape (n, k): all have one corner in common.",
     task_zh="返回每个框（宽、高）与每个锚框的 IoU，形状 (n, k)：所有框左上角对齐。",
     reference=size_iou,
-    tiers=(sizes(3, SIZES), sizes(6, (*SIZES, 1000.0, 0.25))),
+    tiers=(sizes(2, 4, SIZES), sizes(1, 6, (*SIZES, 1000.0, 0.25, 0.25 + 2**-14, 2**-10))),
+    narrow=dict.fromkeys(["wh", "anchors"], "sizes1 one1 negative zero: two sides, both above 0"),
     hints=(
         "With a common corner the overlap is as wide as the narrower box and as high as the lower one.",
         "The union is the sum of the two areas less the overlap, which was counted twice.",

@@ -4,19 +4,28 @@ import numpy as np
 from hypothesis import strategies as st
 
 from ...algorithms import metrics
-from . import WIDE, Exercise
+from . import Exercise
 
 SCORES = (0.5, 0.2, 0.4, 0.8)  # few, so that ties are common
+CLOSE = (0.0, 0.25, 0.25 + 2**-14, 0.2500000001, 2**-10, 1.0, -1.0, -0.5, 100.0)  # rounding would tie them
 
 
 def classes_and(values, smallest, largest):
     """Draw classes, both of them present, and as many values."""
+    return pairs_of_classes_and(values, smallest, largest).filter(lambda drawn: len(np.unique(drawn[0])) == 2)
+
+
+def pairs_of_classes_and(values, smallest, largest):
+    """Draw classes and as many values."""
     pairs = st.sampled_from([(c, value) for c in (0, 1) for value in values])
-    both = st.lists(pairs, min_size=smallest, max_size=largest).filter(lambda drawn: len({c for c, _ in drawn}) == 2)
-    return both.map(lambda drawn: tuple(np.array(column) for column in zip(*drawn, strict=True)))
+    drawn = st.lists(pairs, min_size=smallest, max_size=largest)
+    return drawn.map(lambda drawn: tuple(np.array(column) for column in zip(*drawn, strict=True)))
 
 
-CURVE_TIERS = (classes_and(SCORES, 2, 5), classes_and(WIDE, 2, 12))
+CURVE = {
+    "tiers": (classes_and(SCORES, 2, 5), classes_and(CLOSE, 2, 12)),
+    "narrow": {"y_true": "distinct one0: holds 0 and 1, both of them", "y_score": "one0: both classes are present"},
+}
 
 # --- the four counts -------------------------------------------------------------------------------------------------
 
@@ -32,7 +41,8 @@ counts = Exercise(
     task="Count the true negatives, false positives, false negatives and true positives. Both arrays hold 0 and 1.",
     task_zh="统计真负、假正、假负、真正的个数。两个数组只含 0 和 1。",
     reference=confusion_counts,
-    tiers=(classes_and([0, 1], 2, 5), classes_and([0, 1], 2, 20)),
+    tiers=(classes_and([0, 1], 2, 5), pairs_of_classes_and([0, 1], 1, 20)),
+    narrow={"y_true": "distinct: holds 0 and 1", "y_pred": "distinct: holds 0 and 1"},
     forbidden=("sklearn.metrics",),
     hints=(
         "The second word is the prediction, the first says whether it is right: a false positive was called 1, is 0.",
@@ -114,7 +124,7 @@ roc_curve = Exercise(
     "positive if its score is at least the threshold. The first threshold is infinity; no point is left out.",
     task_zh="从高到低，对每个不同的分数计算 FPR 与 TPR：分数不低于阈值即判为正。第一个阈值为无穷大，不省略任何点。",
     reference=every_point,
-    tiers=CURVE_TIERS,
+    **CURVE,
     forbidden=("sklearn.metrics",),
     hints=(
         "Lower the threshold step by step and count who crosses it. Samples with equal scores cross together.",
@@ -198,7 +208,7 @@ roc_auc = Exercise(
     task="Return the area under the ROC curve. y_true holds 0 and 1, both of them; scores may be tied.",
     task_zh="计算 ROC 曲线下的面积。y_true 含 0 和 1 两类；分数可能相同。",
     reference=metrics.roc_auc_score,
-    tiers=CURVE_TIERS,
+    **CURVE,
     forbidden=("sklearn.metrics", "scipy.stats"),
     hints=(
         "The area is a probability: that a random positive scores higher than a random negative.",
@@ -246,6 +256,13 @@ def ties_won(y_true, y_score):
     return np.mean(y_score[y_true == 1][:, None] >= y_score[y_true == 0])
 
 
+@roc_auc.wrong("argsort twice gives tied scores different ranks. Each of them needs the mean of their ranks.")
+def ranks_without_ties(y_true, y_score):
+    rank = y_score.argsort(kind="stable").argsort() + 1
+    positives = y_true.sum()
+    return (rank[y_true == 1].sum() - positives * (positives + 1) / 2) / (positives * (len(y_true) - positives))
+
+
 @roc_auc.wrong("Tied samples must enter the curve in one step. Here the area depends on the order of the samples.")
 def ties_in_order(y_true, y_score):
     fpr, tpr, _ = ties_one_by_one(y_true, y_score)
@@ -282,7 +299,7 @@ average_precision = Exercise(
     "the gain of recall. No interpolation; scores may be tied.",
     task_zh="计算平均精度 AP：按不同分数从高到低，对“精确率 × 召回率增量”求和。不插值；分数可能相同。",
     reference=metrics.average_precision_score,
-    tiers=CURVE_TIERS,
+    **CURVE,
     forbidden=("sklearn.metrics",),
     hints=(
         "Walk down the thresholds. Each step adds a rectangle, as wide as recall grows and as high as the precision.",

@@ -37,7 +37,7 @@ momentum = Exercise(
     task_zh="按 torch 的约定做一步带动量的 SGD：p 是参数，g 是梯度，b 是上一步的动量缓冲。"
     "返回新的 p 和 b。不用 dampening，不用 Nesterov。",
     reference=optimizers.momentum_step,
-    tiers=tiers("pgb", lr=[0.5, 0.1, 1.0], momentum=[0.5, 0.9]),
+    tiers=tiers("pgb", lr=[0.5, 0.1, 1.0, 0.01], momentum=[0.5, 0.9, 0.25]),
     forbidden=LIBRARY,
     hints=(
         "The buffer is a sum of all gradients, the older the less. The parameters follow the buffer.",
@@ -91,7 +91,14 @@ def rate_inside(p, g, b, lr, momentum):
 # --- Adam ------------------------------------------------------------------------------------------------------------
 
 
-SETTINGS = {"t": [1, 2, 10], "lr": [0.5, 0.1], "beta1": [0.5, 0.9], "beta2": [0.5, 0.99], "eps": [0.1, 1e-8]}
+SETTINGS = {
+    "t": [1, 2, 10, 1000],
+    "lr": [0.5, 0.1, 2.0],
+    "beta1": [0.5, 0.9, 0.75],
+    "beta2": [0.5, 0.99, 0.999],
+    "eps": [0.1, 1e-8, 1.0],
+}
+MEANS = {"v": "negative: a mean of squares"}
 
 adam = Exercise(
     id="optimizers/adam_step",
@@ -101,6 +108,7 @@ adam = Exercise(
     task_zh="做 Adam 的第 t 步（从 1 数起）：m、v 是第 t-1 步之后 g 与 g 平方的滑动平均（未修正）。返回新的 p、m、v。",
     reference=optimizers.adam_step,
     tiers=tiers("pgmv", **SETTINGS),
+    narrow=MEANS,
     forbidden=LIBRARY,
     hints=(
         "Two running means, one of g, one of its square. Both start from zero and so are too small at first.",
@@ -172,7 +180,8 @@ adamw = Exercise(
     "m and v. Return the new p, m and v.",
     task_zh="按 torch 的约定做 AdamW 的第 t 步（从 1 数起）：Adam 的一步，权重衰减不经过 m 和 v。返回新的 p、m、v。",
     reference=optimizers.adamw_step,
-    tiers=tiers("pgmv", **SETTINGS, weight_decay=[0.5, 0.1]),
+    tiers=tiers("pgmv", **SETTINGS, weight_decay=[0.5, 0.1, 0.0]),
+    narrow=MEANS,
     forbidden=LIBRARY,
     hints=(
         "The decay is not a part of the gradient: it shrinks the parameters themselves.",
@@ -210,6 +219,12 @@ def decay_without_rate(p, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
 def decay_afterwards(p, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
     p, m, v = as_in_the_paper(p, g, m, v, t, lr, beta1, beta2, eps)
     return p * (1 - lr * weight_decay), m, v
+
+
+@adamw.wrong("The decay must not be divided by the root of v: all parameters shrink by one factor.")
+def decay_divided(p, g, m, v, t, lr, beta1, beta2, eps, weight_decay):
+    _, m, v = as_in_the_paper(p, g, m, v, t, lr, beta1, beta2, eps)
+    return p - lr * (m / (1 - beta1**t) + weight_decay * p) / (np.sqrt(v / (1 - beta2**t)) + eps), m, v
 
 
 @adamw.wrong("The decay is missing: this is Adam.")

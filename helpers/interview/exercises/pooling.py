@@ -10,10 +10,10 @@ FEW = (0.0, 1.0, 2.0, -1.0)  # few, so that ties are common
 
 
 @st.composite
-def maps(draw, values, largest):
+def maps(draw, values, smallest, largest):
     """Draw a map, a window that fits into it and a stride."""
-    height, width = draw(st.integers(2, largest)), draw(st.integers(2, largest))
-    window = draw(st.integers(1 if largest > 4 else 2, min(height, width, 3)))
+    height, width = draw(st.integers(smallest, largest)), draw(st.integers(smallest, largest))
+    window = draw(st.integers(smallest, min(height, width, 3)))
     return draw(arrays((height, width), values)), window, draw(st.integers(1, 3))
 
 
@@ -38,7 +38,7 @@ max_pool = Exercise(
     task_zh="对二维特征图 x 做最大池化：方形窗口、无填充，边缘不足一个窗口的部分舍弃。"
     "indices 为最大值在展平后的图中的位置；并列时按行优先取第一个。",
     reference=max_pool_forward,
-    tiers=(maps(FEW, 4), maps(WIDE, 6)),
+    tiers=(maps(FEW, 2, 4), maps(WIDE, 1, 6)),
     forbidden=("torch.nn.functional", "torch.max_pool2d", "torch.nn.MaxPool2d"),
     hints=(
         "For each output cell cut its window out of x, take the maximum, and find where it was.",
@@ -122,9 +122,9 @@ def height_for_width(x, window, stride):
 
 
 @st.composite
-def gradients_of_max(draw, values, largest):
+def gradients_of_max(draw, values, smallest, largest):
     """Draw the gradient that arrives, the winners of a map, and the map's shape."""
-    x, window, stride = draw(maps(FEW, largest))
+    x, window, stride = draw(maps(FEW, smallest, largest))
     _, indices = max_pool_forward(x, window, stride)
     return draw(arrays(indices.shape, values)), indices, x.shape
 
@@ -141,7 +141,7 @@ max_pool_backward = Exercise(
     "place in the flattened map; windows may overlap.",
     task_zh="把最大池化输出的梯度传回形状为 (H, W) 的输入。indices 为各最大值在展平后的图中的位置；窗口可以重叠。",
     reference=max_backward,
-    tiers=(gradients_of_max((1.0, 2.0, -1.0, 0.5), 4), gradients_of_max(WIDE, 6)),
+    tiers=(gradients_of_max((1.0, 2.0, -1.0, 0.5), 2, 4), gradients_of_max(WIDE, 1, 6)),
     forbidden=("torch.nn.functional",),
     hints=(
         "Everything is zero except the winners. What does a cell get that won two windows?",
@@ -199,9 +199,9 @@ def transposed(grad, indices, shape):
 
 
 @st.composite
-def gradients_of_mean(draw, values, largest):
+def gradients_of_mean(draw, values, smallest, largest):
     """Draw the gradient that arrives, the input's shape, window and stride."""
-    x, window, stride = draw(maps(FEW, largest))
+    x, window, stride = draw(maps(FEW, smallest, largest))
     return draw(arrays(_output(x, window, stride), values)), x.shape, window, stride
 
 
@@ -218,7 +218,7 @@ avg_pool_backward = Exercise(
     task_zh="把平均池化输出的梯度传回形状为 (H, W) 的输入：方形窗口、无填充、舍弃不足一个窗口的边缘。"
     "窗口可能重叠，也可能有间隔。",
     reference=mean_backward,
-    tiers=(gradients_of_mean((1.0, 2.0, -1.0, 0.5), 4), gradients_of_mean(WIDE, 6)),
+    tiers=(gradients_of_mean((1.0, 2.0, -1.0, 0.5), 2, 4), gradients_of_mean(WIDE, 1, 6)),
     forbidden=("torch.nn.functional",),
     hints=(
         "Each output is a sum of window x window cells, each times one weight. What is that weight?",

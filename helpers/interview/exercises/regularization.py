@@ -7,6 +7,8 @@ from ...algorithms import regularization
 from ...algorithms.optimizers import AdamW
 from . import SMALL, WIDE, Exercise, arrays
 
+MODEST = (0.0, 1.0, -3.0, 0.25, 0.25 + 2**-14, 2**-10, 10.0, 100.0)  # what linear systems bear
+
 # --- soft-thresholding -----------------------------------------------------------------------------------------------
 
 soft_threshold = Exercise(
@@ -95,7 +97,7 @@ ridge = Exercise(
     reference=ridge_weights,
     tiers=(
         regression(st.integers(2, 3), st.just(2), (0.0, 1.0, 2.0, -1.0), [1.0, 2.0]),
-        regression(st.integers(1, 5), st.integers(1, 4), (0.0, 1.0, -3.0, 0.5, 10.0), [0.5, 10.0]),
+        regression(st.integers(1, 5), st.integers(1, 4), MODEST, [0.5, 10.0, 0.03125]),
     ),
     forbidden=("sklearn.linear_model",),
     hints=(
@@ -191,7 +193,7 @@ lasso_sweep = Exercise(
     reference=one_sweep,
     tiers=(
         sweep_problem(st.integers(2, 3), st.just(2), (1.0, 0.0, 2.0, -1.0), [0.5, 1.0]),
-        sweep_problem(st.integers(1, 5), st.integers(1, 4), (1.0, 0.0, -3.0, 0.5, 10.0), [0.0, 0.25, 3.0]),
+        sweep_problem(st.integers(1, 5), st.integers(1, 4), MODEST, [0.0, 0.25, 3.0]),
     ),
     hints=(
         "With the others fixed this is a parabola in w_j plus alpha |w_j|: soft-thresholding solves it.",
@@ -287,13 +289,10 @@ def first_adamw_step(w, gradient, lr, weight_decay):
     return AdamW(lr, weight_decay=weight_decay).step(w.copy(), gradient)
 
 
-def steps_of(values):
+def steps_of(smallest, values, gradients):
     """Draw weights, a gradient of the same length, a learning rate and a weight decay."""
-    return st.integers(2, 4).flatmap(
-        lambda n: st.tuples(
-            arrays(n, values), arrays(n, values), st.sampled_from([0.1, 0.5]), st.sampled_from([0.5, 0.1, 0.0])
-        )
-    )
+    rates, decays = st.sampled_from([0.1, 0.5, 2.0]), st.sampled_from([0.5, 0.1, 0.0])
+    return st.integers(smallest, 4).flatmap(lambda n: st.tuples(arrays(n, values), arrays(n, gradients), rates, decays))
 
 
 adamw_step = Exercise(
@@ -304,7 +303,7 @@ adamw_step = Exercise(
     task_zh="AdamW 的第一步：t = 1，两个滑动平均初始为 0，betas 为 0.9 和 0.999，eps 为 1e-8。"
     "返回新的权重，不要修改 w。",
     reference=first_adamw_step,
-    tiers=(steps_of(SMALL), steps_of(WIDE)),
+    tiers=(steps_of(2, SMALL, SMALL), steps_of(1, WIDE, (*WIDE, 1e-8, -1e-4))),  # small ones show eps
     forbidden=("torch.optim",),
     hints=(
         "W is for decoupled weight decay: it acts on the weights and stays out of the gradient's averages.",
@@ -343,6 +342,16 @@ def decay_in_the_gradient(w, gradient, lr, weight_decay):
 @adamw_step.wrong("The decay is scaled by the learning rate: w times 1 - lr weight_decay.")
 def decay_without_lr(w, gradient, lr, weight_decay):
     return decoupled(w, gradient, lr, weight_decay / lr)
+
+
+@adamw_step.wrong("eps stands outside the root. Inside, it counts as its square root, 1e-4.")
+def eps_inside(w, gradient, lr, weight_decay):
+    return w * (1 - lr * weight_decay) - lr * gradient / np.sqrt(gradient**2 + 1e-8)
+
+
+@adamw_step.wrong("The first step has the size lr only where the gradient is far above eps: divide by |g| + eps.")
+def only_the_sign(w, gradient, lr, weight_decay):
+    return w * (1 - lr * weight_decay) - lr * np.sign(gradient)
 
 
 @adamw_step.wrong("The averages start at 0: divide m by 1 - 0.9^t and v by 1 - 0.999^t.")

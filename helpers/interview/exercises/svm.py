@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from ...algorithms import svm
 from . import SMALL, WIDE, Exercise, arrays
 
+SIGNS = "fractions zero large small near distinct: classes are -1 and 1"
+
 
 def signs(n):
     """Draw n classes, -1 and 1, both of them present."""
@@ -18,7 +20,7 @@ def signs(n):
 @st.composite
 def classes_and_scores(draw, values, smallest, largest):
     n = draw(st.integers(smallest, largest))
-    return draw(signs(n)), draw(arrays(n, values))
+    return draw(arrays(n, (-1.0, 1.0))), draw(arrays(n, values))
 
 
 hinge_loss = Exercise(
@@ -27,7 +29,8 @@ hinge_loss = Exercise(
     task="Return the mean hinge loss. y holds -1 and 1, scores the decision values.",
     task_zh="计算平均合页损失。y 取 -1 或 1，scores 为决策值。",
     reference=svm.hinge_loss,
-    tiers=(classes_and_scores(SMALL, 2, 4), classes_and_scores(WIDE, 2, 8)),
+    tiers=(classes_and_scores(SMALL, 2, 4), classes_and_scores((*WIDE, 1.25, 1 - 2**-10), 1, 8)),
+    narrow={"y": SIGNS},
     forbidden=("sklearn.metrics", "torch.nn.functional"),
     hints=(
         "A sample costs nothing only if it is on the right side and at least 1 away from the boundary, in scores.",
@@ -45,13 +48,6 @@ def below_one(y, scores):
 @hinge_loss.right
 def one_by_one(y, scores):
     return sum(max(0.0, 1 - t * f) for t, f in zip(y, scores, strict=True)) / len(y)
-
-
-@hinge_loss.library
-def sklearn_hinge(y, scores):
-    from sklearn.metrics import hinge_loss
-
-    return hinge_loss(y, scores, labels=[-1, 1])
 
 
 @hinge_loss.wrong("A right answer inside the street costs too: the hinge is at 1, not at 0.")
@@ -84,9 +80,9 @@ def turned(y, scores):
 
 @st.composite
 def primals(draw, values, smallest, largest):
-    n, d = draw(st.integers(smallest, largest)), draw(st.integers(smallest, 3))
+    n, d = draw(st.integers(smallest, largest)), draw(st.integers(smallest, 4))
     return (
-        *(draw(arrays(d, values)), draw(st.sampled_from([0.0, 0.5, -1.0]))),
+        *(draw(arrays(d, values)), draw(st.sampled_from([0.0, 0.5, -1.0, 1 - 2**-12]))),
         *(draw(arrays((n, d), values)), draw(arrays(n, (-1.0, 1.0))), draw(st.sampled_from([1.0, 0.5, 10.0]))),
     )
 
@@ -105,6 +101,7 @@ primal_subgradient = Exercise(
     task_zh="求 w w / 2 + C × 合页损失之和 对 w 和 b 的次梯度。y 取 -1 或 1；y f(x) 恰好等于 1 的样本取 0。",
     reference=subgradient,
     tiers=(primals(SMALL, 2, 4), primals(WIDE, 1, 6)),
+    narrow={"y": SIGNS},
     forbidden=("torch.autograd",),
     hints=(
         "Only samples with y f(x) below 1 push, and each pushes with the same force.",
@@ -190,7 +187,7 @@ rbf_kernel = Exercise(
     task="Return the RBF kernel exp(-gamma |x - z|^2) of each row of X with each row of Z, an array (n, m).",
     task_zh="计算 RBF 核 exp(-gamma |x - z|^2)：X 的每一行对 Z 的每一行，结果形状为 (n, m)。",
     reference=rbf,
-    tiers=(two_sets(SMALL, 2, 3), two_sets((0.0, 0.25, -0.5, 1.0, 3.0, -2.0), 1, 6)),
+    tiers=(two_sets(SMALL, 2, 3), two_sets((0.0, 0.25, 0.25 + 2**-14, 2**-10, -0.5, 1.0, 3.0, -2.0, 100.0), 1, 6)),
     forbidden=("sklearn.metrics.pairwise", "scipy.spatial.distance", "torch.cdist"),
     hints=(
         "You need all squared distances at once. No loop.",
@@ -258,8 +255,8 @@ def working_pair(K, y, C, alpha):
 @st.composite
 def duals(draw, values, smallest, largest):
     n = draw(st.integers(smallest, largest))
-    X, y = draw(arrays((n, 2), values)), draw(signs(n))
-    return X @ X.T, y, 1.0, draw(arrays(n, (0.0, 0.5, 1.0)))
+    X, y, C = draw(arrays((n, 2), values)), draw(signs(n)), draw(st.sampled_from([1.0, 0.5, 4.0]))
+    return X @ X.T, y, C, C * draw(arrays(n, (0.0, 0.5, 1.0, 0.25)))
 
 
 def _violated(arguments):
@@ -282,8 +279,13 @@ working_set = Exercise(
     reference=working_pair,
     tiers=(
         duals((0.0, 1.0, -1.0, 2.0), 3, 4).filter(_violated),
-        duals((0.0, 1.0, -1.0, 3.0, 0.5), 2, 8).filter(_violated),
+        duals((0.0, 1.0, -1.0, 3.0, 0.25, 0.25 + 2**-14, 2**-10, 10.0), 2, 8).filter(_violated),
     ),
+    narrow={
+        "K": "tall wide one0 one1 distinct: a table of all pairs of two samples and more",
+        "y": "one0 fractions large small near zero distinct: classes are -1 and 1, both of them",
+        "alpha": "one0 negative large small near: between 0 and C, often at an end",
+    },
     forbidden=("sklearn.svm",),
     hints=(
         "0 <= alpha <= C. y alpha may grow if y is 1 and alpha is below C, or if y is -1 and alpha is above 0.",
@@ -320,6 +322,11 @@ def first_order(K, y, C, alpha):
     i, _ = written_out(K, y, C, alpha)
     shrinks = np.where(y > 0, alpha > 0, alpha < C)
     return i, np.where(shrinks, e, np.inf).argmin()
+
+
+@working_set.wrong("The upper bound is C, which is not always 1.")
+def bound_at_one(K, y, C, alpha):
+    return written_out(K, y, 1.0, alpha)
 
 
 @working_set.wrong("The box is forgotten: a weight on its bound can move one way only.")

@@ -1,0 +1,47 @@
+"""Values and gradients of tensors."""
+
+import sys
+
+import pytest
+
+from helpers.interview import exercises, judge, worker
+
+from . import gradient_examples
+
+pytestmark = pytest.mark.usefixtures("attempts")
+
+
+@pytest.fixture(scope="module")
+def gradient_judge():
+    """A worker that knows the exercises of gradient_examples, on this side and on the other."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exercises, "_of_topic", lambda stem: gradient_examples.EXERCISES)
+        patch.setattr(judge, "_worker", worker.Worker([sys.executable, gradient_examples.__file__]))
+        yield
+        judge._worker.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("half_detached", "The value is right, its gradient is not. The gradient of prediction is wrong."),
+        ("cut", "The value is right. No gradient reaches prediction"),
+        ("to_number", "loss must be a torch tensor: its gradient is compared too."),
+        ("in_place", "It changes its argument target. Work on a copy: target = target.clone()."),
+    ],
+)
+def test_what_is_wrong_with_a_gradient_is_told(name, said, gradient_judge):
+    verdict = judge.check("losses/smooth_l1", getattr(gradient_examples, name))
+    assert said in verdict.message
+    assert not verdict.passed
+
+
+@pytest.mark.parametrize("exercise", gradient_examples.EXERCISES, ids=lambda exercise: exercise.id)
+def test_values_and_gradients_of_tensors_are_compared(exercise, gradient_judge):
+    for function in (exercise.reference, *exercise.rights):
+        passed, message = judge._judge(exercise, function, refused=())
+        assert passed, message
+    for function, sentence in exercise.wrongs.items():
+        passed, message = judge._judge(exercise, function, refused=())
+        assert not passed
+        assert f"Likely mistake: {sentence}" in message
