@@ -243,6 +243,11 @@ def test_inputs_are_left_as_they_were():
     assert y.tolist() == [0, 1, 1, 0] and score.tolist() == [0.3, 0.1, 0.4, 0.2]
 
 
+@pytest.mark.parametrize("x", [[0, 0, 0.5, 1], [1, 0.5, 0, 0], [0, 0.5, 1, 1], [1, 1, 0.5, 0]])
+def test_a_curve_may_rise_upright_and_run_backwards(x):
+    assert metrics.auc(x, np.ones(4)) == 1
+
+
 # --- F-beta of counts ------------------------------------------------------------------------------------------------
 
 
@@ -288,6 +293,9 @@ def test_beta_is_where_equal_gains_count_the_same(beta):
         ("tp", (-1, 0, 0), {"beta": 1}),
         ("fp", (1, [np.nan], 0), {"beta": 1}),
         ("fn", (1, 0, -2), {"beta": 1}),
+        ("at least 0", ([1, 1], [-1, 3], [0, 0]), {"beta": 1}),
+        ("at least 0", ([3, -1], [0, 0], [0, 0]), {"beta": 1}),
+        ("at least 0", ([1, 1], [0, 0], [2, -1]), {"beta": 1}),
         ("shape", ([1, 2], 0, 0), {"beta": 1}),
         ("beta", (1, 0, 0), {"beta": -1}),
         ("zero_division", (1, 0, 0), {"beta": 1, "zero_division": 2}),

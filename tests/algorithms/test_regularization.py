@@ -175,6 +175,22 @@ def test_a_constant_column_gets_weight_zero():
         assert abs(model.fit(X, y).coef_[4]) < 1e-9
 
 
+@pytest.mark.parametrize("model", [ours.Ridge(1.0), ours.Lasso(0.1), ours.ElasticNet(0.1)])
+def test_a_constant_target_needs_no_weights(model):
+    X, _ = random_problem(0)
+    assert not model.fit(X, np.full(len(X), 3.0)).coef_.any()
+    assert model.intercept_ == 3
+    assert getattr(model, "dual_gap_", 0) == 0
+
+
+def test_a_path_begins_with_zeros_in_one_sweep():
+    """Its first alpha is the smallest that needs no weight, so nothing has to be searched for."""
+    X, y = random_problem(5)
+    X, y = X - X.mean(0), y - y.mean()
+    _, coefs, _ = ours.lasso_path(X, y, n_alphas=1, max_iter=1)
+    assert np.abs(coefs).max() < 1e-12
+
+
 def test_too_few_sweeps_warn():
     with pytest.warns(UserWarning, match="not converged in 1 sweeps"):
         ours.Lasso(1e-3, max_iter=1).fit(*diabetes())
