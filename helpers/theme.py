@@ -46,6 +46,11 @@ def figure(width=660, height=400):
 
 def show(figure, alt):
     """Return `figure` as a picture for a notebook, with `alt` for those who cannot see it."""
+    return Image(data=png(figure), alt=alt, embed=True)
+
+
+def png(figure):
+    """Return `figure` as the bytes of a PNG file."""
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    return Image(data=buffer.getvalue(), alt=alt, embed=True)
+    return buffer.getvalue()

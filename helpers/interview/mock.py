@@ -151,11 +151,12 @@ def plot_weak_spots(answers):
     names = sorted(groups, key=lambda name: (-np.mean(groups[name]), -len(groups[name]), name))
     shares = [np.mean(groups[name]) for name in names]
 
-    figure = theme.figure(WIDTH, 110 + 34 * len(names))
-    axes = figure.add_subplot(title="Weak spots: share graded again or hard", xlim=(0, 1.25))
-    axes.barh(names, shares, height=0.6, color=theme.VERMILLION)
-    for row, name in enumerate(names):
-        axes.text(shares[row] + 0.02, row, f"{sum(groups[name])} of {len(groups[name])}", va="center")
-    axes.set_xticks([0, 0.5, 1], ["0", "half", "all"])
-    axes.invert_yaxis()
+    with theme.style():
+        figure = theme.figure(WIDTH, 110 + 34 * len(names))
+        axes = figure.add_subplot(title="Weak spots: share graded again or hard", xlim=(0, 1.25))
+        axes.barh(names, shares, height=0.6, color=theme.VERMILLION)
+        for row, name in enumerate(names):
+            axes.text(shares[row] + 0.02, row, f"{sum(groups[name])} of {len(groups[name])}", va="center")
+        axes.set_xticks([0, 0.5, 1], ["0", "half", "all"])
+        axes.invert_yaxis()
     return figure
