@@ -112,7 +112,7 @@ class Page:
         self.say(kind="view", width=width)
 
     def say(self, **content):
-        self.explorer.canvas._handle_custom_msg({**content, "view": self.name}, [])
+        self.explorer.canvas.hear({**content, "view": self.name})
 
     @property
     def pixels(self):
