@@ -20,6 +20,7 @@ from traitlets import Bool, Dict, Float, Unicode
 
 HERE = Path(__file__).parent
 WIDEST = 6000  # pixels: what a page may ask for
+PAGES = 6  # the newest are served; one that vanished without a word costs nothing for long
 REST = 0.25  # seconds without a new frame, after which a photograph is sent without loss
 
 
@@ -92,6 +93,8 @@ class Canvas(anywidget.AnyWidget):
         kind, view = content.get("kind"), content.get("view")
         if kind == "view":
             self._widths[view] = min(content["width"], WIDEST)
+            for oldest in list(self._widths)[:-PAGES]:
+                del self._widths[oldest]
             self._send_frames(_png)
         elif kind == "gone":
             self._widths.pop(view, None)
