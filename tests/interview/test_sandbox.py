@@ -138,6 +138,18 @@ def begins_a_message_without_an_end(y_true, y_score):
 
 
 @cell
+def forges_a_reply(y_true, y_score):
+    import marshal
+    import struct
+
+    reply = marshal.dumps({"value": ("array", "<f8", (3,), b"")})
+    for descriptor in range(3, 20):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, struct.pack("!i", len(reply)) + reply)
+    time.sleep(1000)
+
+
+@cell
 def stops_its_parent(y_true, y_score):
     os.kill(os.getppid(), signal.SIGSTOP)
     time.sleep(1000)
@@ -145,7 +157,8 @@ def stops_its_parent(y_true, y_score):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs signals")
 @pytest.mark.parametrize(
-    "function", [closes_files_and_sleeps, forges_bytes, begins_a_message_without_an_end, stops_its_parent]
+    "function",
+    [closes_files_and_sleeps, forges_bytes, begins_a_message_without_an_end, forges_a_reply, stops_its_parent],
 )
 def test_what_breaks_the_conversation_costs_no_more_than_the_time_limit(function, monkeypatch):
     monkeypatch.setattr(judge, "TIME_LIMIT", 1.0)
