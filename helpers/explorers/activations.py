@@ -186,7 +186,7 @@ class Dying(Explorer):
     size = 660, 340
 
     lr = LogSlider(0.1, 0.01, 10, step=0.25, label="learning rate")
-    epoch = Slider(0, 0, EPOCHS)
+    epoch = Slider(EPOCHS, 0, EPOCHS)
 
     def __init__(self, X, y):
         self.dead, self.accuracy = _train_relus(np.asarray(X, dtype=float), np.asarray(y))
@@ -197,7 +197,7 @@ class Dying(Explorer):
         left.set(
             title="Dead units", xlabel="epoch", ylabel=f"of {UNITS}", xlim=(-0.3, EPOCHS + 0.3), ylim=(-2, UNITS + 2)
         )
-        right.set(title="Accuracy on the training samples", xlabel="epoch", xlim=(-0.3, EPOCHS + 0.3), ylim=(0, 1.05))
+        right.set(title="Training accuracy", xlabel="epoch", xlim=(-0.3, EPOCHS + 0.3), ylim=(0, 1.05))
         for axes in (left, right):
             axes.grid()
         (self.deaths,) = self.live(left.plot([], [], "X-", color=theme.VERMILLION, ms=8))
@@ -220,7 +220,7 @@ class Dying(Explorer):
         epoch, dead, accuracy = solution
         return {
             "epoch": epoch,
-            "dead units": f"about {5 * round(int(dead[-1]) / 5)} of {UNITS}" if dead[-1] else f"0 of {UNITS}",
+            "share of dead units": round(int(dead[-1]) / UNITS, 1),
             "accuracy on the training samples": round(float(accuracy[-1]), 1),
         }
 
