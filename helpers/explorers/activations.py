@@ -256,7 +256,7 @@ class Temperature(Explorer):
     size = 660, 340
 
     logits = State(tuple((float(i), z) for i, z in enumerate(LOGITS)))
-    temperature = LogSlider(1, 0.05, 20, step=0.05)
+    temperature = LogSlider(1, 0.01, 100, step=0.05)
     hard = Switch(label="show the gradient")
 
     def draw(self, figure):
