@@ -161,12 +161,13 @@ def stops_its_parent(y_true, y_score):
     [closes_files_and_sleeps, forges_bytes, begins_a_message_without_an_end, forges_a_reply, stops_its_parent],
 )
 def test_what_breaks_the_conversation_costs_no_more_than_the_time_limit(function, monkeypatch):
-    monkeypatch.setattr(judge, "TIME_LIMIT", 1.0)
     judge.check(AUC, returns_nothing)
-    start = time.monotonic()
-    assert not judge.check(AUC, function).passed
-    assert time.monotonic() - start < 6
-    assert judge.check(AUC, good).passed
+    with monkeypatch.context() as patch:
+        patch.setattr(judge, "TIME_LIMIT", 1.0)
+        start = time.monotonic()
+        assert not judge.check(AUC, function).passed
+        assert time.monotonic() - start < 6
+    assert judge.check(AUC, good).passed  # at its usual limit, however busy the machine
 
 
 @cell
@@ -441,9 +442,9 @@ def test_nobody_types_and_output_is_no_terminal():
 
 
 def test_imports_do_not_count_towards_the_time(tmp_path, monkeypatch):
-    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(1.5)\n")
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(3.5)\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(judge, "TIME_LIMIT", 1.0)
+    monkeypatch.setattr(judge, "TIME_LIMIT", 3.0)
     names = Notebook().run("""
         import numpy as np
 
