@@ -164,14 +164,14 @@ class Paths(Explorer):
     title = "Paths of weights"
     size = 700, 450
 
-    strength = LogSlider(10**-0.4, 0.1, 100, step=0.04, label="lambda")
+    strength = LogSlider(0.1, 0.01, 100, step=0.05, label="lambda")
 
     def __init__(self, X, y, names):
         X, y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
         order = np.random.default_rng(0).permutation(len(y))
         train, validation, test = np.split(order, [len(y) // 2, 3 * len(y) // 4])
         X, y = _standardised(X, train), y - y[train].mean()
-        self.names, self.logs = names, np.linspace(-1, 2, 76)
+        self.names, self.logs = names, np.linspace(-2, 2, 81)
         self.weights = _both_paths(X[train], y[train], 10**self.logs)
 
         def errors(part):
@@ -190,7 +190,7 @@ class Paths(Explorer):
         self._draw_errors(panels["error"])
         self.cursors = []
         for panel in panels.values():
-            panel.set(xlim=(-1.5, 2), xticks=[-1, 0, 1, 2], xticklabels=["0.1", "1", "10", "100"])
+            panel.set(xlim=(-2.6, 2), xticks=[-2, -1, 0, 1, 2], xticklabels=["0.01", "0.1", "1", "10", "100"])
             panel.grid()
             self.cursors += self.live([panel.axvline(0, color=theme.INK, linestyle="-", linewidth=2)])
             self.hand(_LogLine(panel, "strength"))
@@ -272,7 +272,7 @@ def _both_paths(X, y, strengths):
 
 def _label(axes, height, text, line):
     """Name a line left of where it begins; no cursor comes there."""
-    axes.text(-1.04, height, text, color=line.get_color(), ha="right", va="center", fontsize=10)
+    axes.text(-2.05, height, text, color=line.get_color(), ha="right", va="center", fontsize=10)
 
 
 def _spread(heights, gap):
