@@ -307,7 +307,10 @@ class Explorer:
 
     def _arrange(self):
         """Arrange the axes once: every page draws this layout, at its own resolution."""
-        self.figure.draw_without_rendering()
+        for _ in range(
+            2
+        ):  # where the shape of the axes is fixed, the first pass still measures labels of another shape
+            self.figure.draw_without_rendering()
         self.figure.set_layout_engine("none")
 
     def _photograph(self):
