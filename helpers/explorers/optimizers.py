@@ -149,6 +149,7 @@ class Race(Explorer):
     def readouts(self, standing):
         said = {f"loss, {name}": _in_words(loss[-1]) for name, loss in standing.losses.items()}
         if standing.racer in standing.paths:
+            said |= {"learning rate": RATES[standing.column], "beta1": BETAS1[standing.row]}
             last = standing.paths[standing.racer][-2:]
             for name, step in zip("xy", np.abs(last[-1] - last[0]), strict=True):
                 said[f"last step in {name}, {standing.racer}"] = _in_words(step)
