@@ -155,7 +155,7 @@ class Race(Explorer):
                 said[f"last step in {name}, {standing.racer}"] = _in_words(step)
         return said
 
-    @button("Best setting of the racer in the square")
+    @button("Best setting in the square")
     def best_setting(self, values):
         square = self.solve(**values).square
         if square is None:
@@ -327,7 +327,7 @@ class Network(Explorer):
 
     def readouts(self, standing):
         return {
-            f"test accuracy, {name}" + ("" if name == "Adadelta" else f" at {rate:.2g}"): round(accuracy[-1], 2)
+            f"accuracy, {name}" + ("" if name == "Adadelta" else f" at {rate:.2g}"): round(accuracy[-1], 2)
             for name, (rate, _, accuracy) in standing.items()
         }
 
@@ -368,7 +368,7 @@ class BiasCorrection(Explorer):
 
     beta1 = Slider(0.9, 0, 0.99, step=0.01)
     beta2 = Slider(0.999, 0.5, 0.999, step=0.001)
-    noise = Slider(0.3, 0, 1, step=0.1, unit="standard deviation")
+    noise = Slider(0.3, 0, 1, step=0.1, unit="sigma")
     correct = Switch(True, label="bias correction")
     time = Slider(20, 1, 60, unit="steps")
 
@@ -416,7 +416,7 @@ class BiasCorrection(Explorer):
             "m / E[g]": m[-1],
             "v / E[g²]": v[-1],
             "step (learning rates)": step[-1],
-            "longest step so far (learning rates)": np.abs(step).max(),
+            "longest step so far": np.abs(step).max(),
         }
 
 
