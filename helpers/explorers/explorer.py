@@ -202,8 +202,17 @@ class Explorer:
         return self.set(**self.opening)
 
     def assign(self, name, value):
-        """Set one control as a hand does that drags: it stops at the nearest value that is allowed."""
-        self.controls[name].value = self.declared[name].nearest(value)
+        """Set one control, or a tuple of them, as a hand does that drags: each stops at the nearest value allowed."""
+        if not isinstance(name, tuple):
+            self.controls[name].value = self.declared[name].nearest(value)
+            return
+        before = self.values
+        self._quiet = True
+        for each, new in zip(name, value, strict=True):
+            self.controls[each].value = self.declared[each].nearest(new)
+        self._quiet = False
+        if self.values != before:
+            self.attempt(self.refresh)
 
     def attempt(self, action):
         """Call `action` for a hand that clicks, drags or types: an error is shown, in one line, and not raised."""

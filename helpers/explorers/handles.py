@@ -20,8 +20,8 @@ class Handle:
     ----------
     axes : matplotlib.axes.Axes
         Where it can be grabbed.
-    name : str
-        The control that it sets.
+    name : str or tuple of str
+        The control that it sets, or several at once; their values are then a tuple too.
 
     Notes
     -----
@@ -217,7 +217,10 @@ class Pointer:
         if plain in ARROWS:
             limits = np.array([handle.axes.get_xlim(), handle.axes.get_ylim()])  # the second smaller on a turned axis
             step = (0.05 if key != plain else 0.01) * (limits[:, 1] - limits[:, 0])
-            self._explorer.assign(handle.name, handle.moved(values, part, *(step * ARROWS[plain])))
+            for times in (1, 2, 4, 8, 16, 32):  # a control whose steps are large moves by one of them
+                self._explorer.assign(handle.name, handle.moved(values, part, *(times * step * ARROWS[plain])))
+                if self._explorer.values != values:
+                    break
         elif plain == "delete" and (rest := handle.removed(values, part)) is not None:
             self._explorer.assign(handle.name, rest)
         self._explorer.refresh()

@@ -1,20 +1,24 @@
 """Explorers of topic 14: a race of all optimizers, a digits network trained by each, and Adam's bias correction."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
-import ipywidgets as widgets
 import numpy as np
 from contourpy import contour_generator
+from matplotlib import colormaps
 
 from .. import datasets, theme
 from ..algorithms import backpropagation
 from ..algorithms.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, RMSprop
+from ..validation import check_array, check_same_length
+from .controls import Choice, LogSlider, Slider, Switch, button
 from .explorer import Explorer
-from .handles import Line
+from .handles import Handle, Line
 
-# one look for each racer in every picture: colour (None: that of the ink), line style and marker change together
+# one look for each optimizer in every picture: colour, line style and marker change together
 LOOKS = {
-    "SGD": (None, (0, (1, 1)), "o"),
+    "SGD": (theme.INK, (0, (1, 1)), "o"),
     "Momentum": (theme.BLUE, "-", "s"),
     "Adagrad": (theme.ORANGE, "--", "^"),
     "RMSprop": (theme.GREEN, "-.", "v"),
@@ -22,10 +26,228 @@ LOOKS = {
     "Adam": (theme.VERMILLION, "-", "D"),
     "AdamW": (theme.SKY, "--", "X"),
 }
-BETA1, BETA2, DECAY = (0.0, 0.5, 0.9, 0.99), (0.9, 0.99, 0.999), (0.0, 0.01, 0.1)
-RACE_RATES, RACE_STEPS = np.logspace(-3, 0, 13), 120
-MAP, EDGE = 2.0, 6.0  # half the side of the map, and where a racer that has left it is stopped
 
+
+def _look(name):
+    colour, style, marker = LOOKS[name]
+    return {"color": colour, "linestyle": style, "marker": marker, "mec": theme.PAPER}
+
+
+def _name_racers(figure, lines):
+    """One legend for all pictures of the figure, above them."""
+    place = {"loc": "outside upper center", "ncols": len(lines), "fontsize": 10}
+    figure.legend(lines.values(), lines, **place, columnspacing=0.7, handletextpad=0.3, handlelength=1.5)
+
+
+# --- the race --------------------------------------------------------------------------------------------------------
+
+RATES = np.logspace(-3, 0, 13)
+BETAS1, BETAS2, DECAYS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99), (0.9, 0.99, 0.999), (0.0, 0.01, 0.1)
+STEPS = 120
+MAP, EDGE = 2.0, 6.0  # half the side of the map, and where a racer that has left it is stopped
+LOWEST, HIGHEST, NEGLIGIBLE = 1e-6, 1e4, 1e-9  # the losses that the pictures tell apart, and the readouts
+
+
+class Surface(NamedTuple):
+    """What the racers run down."""
+
+    height: Callable  # height(x, y)
+    slope: Callable  # its gradient, a pair
+    start: tuple
+    goal: tuple  # the lowest point
+
+
+SURFACES = {
+    "ravine": Surface(lambda x, y: (x**2 + 50 * y**2) / 2, lambda x, y: (x, 50 * y), (-1.7, 1.0), (0, 0)),
+    "Rosenbrock": Surface(
+        lambda x, y: (1 - x) ** 2 + 100 * (y - x**2) ** 2,
+        lambda x, y: (-2 * (1 - x) - 400 * x * (y - x**2), 200 * (y - x**2)),
+        (-1.2, 1.0),
+        (1, 1),
+    ),
+    "saddle": Surface(
+        lambda x, y: x**2 / 2 + (y**2 - 1) ** 2 / 4, lambda x, y: (x, y * (y**2 - 1)), (-1.7, 1e-3), (0, 1)
+    ),
+}
+
+
+class Race(Explorer):
+    """All optimizers start from one place: choose rates and betas, scrub the time.
+
+    Every setting is run beforehand: an optimizer works entry by entry, so one run on an array of starting points, with
+    its settings along the axes, is a run for each setting. That also tells how one racer would do at every learning
+    rate and beta1: the square, in which both are dragged at once.
+    """
+
+    title = "Seven optimizers, one surface"
+    plays = "time"
+
+    surface = Choice("ravine", list(SURFACES))
+    lr = LogSlider(10**-1.5, 1e-3, 1, step=0.25, label="learning rate")
+    beta1 = Choice(0.9, BETAS1, label="beta1, momentum")
+    beta2 = Choice(0.99, BETAS2, label="beta2, alpha, rho")
+    weight_decay = Choice(0.0, DECAYS)
+    racer = Choice("nobody", ["nobody", *LOOKS], label="square shows")
+    time = Slider(60, 0, STEPS, unit="steps")
+
+    def __init__(self):
+        self.runs = {name: _run(surface) for name, surface in SURFACES.items()}
+        self.contours = {name: _contours(surface.height) for name, surface in SURFACES.items()}
+        super().__init__()
+
+    def draw(self, figure):
+        axes = figure.subplot_mosaic([["map", "loss"], ["map", "square"]], width_ratios=[5, 4])
+        surface, loss = axes["map"], axes["loss"]
+        surface.set(xlabel="x", ylabel="y", xticks=[-2, 0, 2], yticks=[-2, 0, 2], xlim=(-MAP, MAP), ylim=(-MAP, MAP))
+        loss.set(title="Loss at each step", xlim=(0, STEPS), yscale="log", ylim=(LOWEST, HIGHEST))
+        loss.set(yticks=[1e-6, 1e-3, 1, 1e3])
+        (self.level_lines,) = self.live(surface.plot([], [], color=theme.MUTED, linestyle="-", linewidth=0.7))
+        (self.goal,) = self.live(surface.plot([], [], "*", color=theme.YELLOW, mec=theme.INK, ms=16))
+        self.paths, self.losses = {}, {}
+        for name in LOOKS:
+            (self.paths[name],) = surface.plot([], [], **_look(name), ms=10, markevery=[-1])
+            (self.losses[name],) = loss.plot([], [], **_look(name) | {"marker": ""}, linewidth=1.5)
+        self.live(self.paths)
+        self.live(self.losses)
+        self.cut = self.live(loss.axvline(0, color=theme.INK, linewidth=1.5))
+        self._draw_square(axes["square"])
+        _name_racers(figure, self.paths)
+        self.hand(Line(loss, "time"), _Setting(axes["square"]))
+
+    def _draw_square(self, axes):
+        axes.set(xlabel="learning rate", ylabel="beta1")
+        axes.set_title("dark: low loss, empty: off the map", fontsize=10)
+        axes.set(xticks=[0, 4, 8, 12], xticklabels=["0.001", "0.01", "0.1", "1"])
+        axes.set(yticks=range(len(BETAS1))[::2], yticklabels=BETAS1[::2])
+        empty = np.zeros((len(BETAS1), len(RATES), 4), dtype=np.uint8)
+        self.square = self.live(axes.imshow(empty, origin="lower", aspect="auto", interpolation="nearest"))
+        (self.setting,) = self.live(axes.plot([], [], "o", ms=12, mfc="none", mec=theme.ORANGE, mew=3))
+
+    def solve(self, surface, lr, beta1, beta2, weight_decay, racer, time):
+        column, row = int(np.argmin(abs(np.log(RATES / lr)))), BETAS1.index(beta1)
+        others = BETAS2.index(beta2), DECAYS.index(weight_decay)
+        runs = self.runs[surface]
+        return _Standing(
+            *(surface, racer, time, column, row),
+            paths={name: path[: time + 1, column, row, *others] for name, (path, _) in runs.items()},
+            losses={name: loss[: time + 1, column, row, *others] for name, (_, loss) in runs.items()},
+            square=runs[racer][1][time, :, :, *others].T if racer in runs else None,
+        )
+
+    def show(self, standing):
+        self.level_lines.set_data(self.contours[standing.surface])
+        self.goal.set_data(*np.transpose([SURFACES[standing.surface].goal]))
+        for name, path in standing.paths.items():
+            self.paths[name].set_data(*path.T)
+            self.losses[name].set_data(range(standing.time + 1), np.maximum(standing.losses[name], LOWEST / 1e3))
+        self.cut.set_xdata([standing.time, standing.time])
+        self.setting.set_data([standing.column], [standing.row])
+        self.square.set_visible(standing.square is not None)
+        if standing.square is not None:
+            self.square.set_data(_colours(standing.square))
+
+    def readouts(self, standing):
+        said = {f"loss, {name}": _in_words(loss[-1]) for name, loss in standing.losses.items()}
+        if standing.racer in standing.paths:
+            said |= {"learning rate": RATES[standing.column], "beta1": BETAS1[standing.row]}
+            last = standing.paths[standing.racer][-2:]
+            for name, step in zip("xy", np.abs(last[-1] - last[0]), strict=True):
+                said[f"last step in {name}, {standing.racer}"] = _in_words(step)
+        return said
+
+    @button("Best setting in the square")
+    def best_setting(self, values):
+        square = self.solve(**values).square
+        if square is None:
+            return {}
+        row, column = np.unravel_index(np.nanargmin(square), square.shape)
+        return {"lr": RATES[column], "beta1": BETAS1[row]}
+
+
+class _Standing(NamedTuple):
+    """How the race stands: paths (time + 1, 2) and losses (time + 1,) by name, and the square (BETAS1, RATES)."""
+
+    surface: str
+    racer: str
+    time: int
+    column: int
+    row: int
+    paths: dict
+    losses: dict
+    square: np.ndarray | None
+
+
+class _Setting(Handle):
+    """The point of the square: learning rate and beta1 at once. A press anywhere brings it there."""
+
+    def __init__(self, axes):
+        super().__init__(axes, ("lr", "beta1"))
+
+    def places(self, values):
+        return {"setting": (round(4 * np.log10(values["lr"] / RATES[0])), BETAS1.index(values["beta1"]))}
+
+    def moved(self, values, part, dx, dy):
+        x, y = self.places(values)[part]
+        return self._at(x + dx, y + dy)
+
+    def added(self, values, x, y):
+        return self._at(x, y), "setting"
+
+    def _at(self, x, y):
+        column, row = np.clip(np.round([x, y]), 0, [len(RATES) - 1, len(BETAS1) - 1]).astype(int)
+        return RATES[column], BETAS1[row]
+
+
+def _run(surface):
+    """Run every racer at every setting: name -> path (steps + 1, rates, betas, betas, decays, 2) and loss."""
+    lr, beta1, beta2, decay, _ = np.ix_(RATES, BETAS1, BETAS2, DECAYS, surface.start)
+    racers = {
+        "SGD": SGD(lr, weight_decay=decay),
+        "Momentum": SGD(lr, beta1, weight_decay=decay),
+        "Adagrad": Adagrad(lr, weight_decay=decay),
+        "RMSprop": RMSprop(lr, beta2, weight_decay=decay),
+        "Adadelta": Adadelta(rho=beta2, weight_decay=decay),
+        "Adam": Adam(lr, (beta1, beta2), weight_decay=decay),
+        "AdamW": AdamW(lr, (beta1, beta2), weight_decay=decay),
+    }
+    start = np.broadcast_to(surface.start, (len(RATES), len(BETAS1), len(BETAS2), len(DECAYS), 2))
+
+    def slope(p):
+        return np.stack(surface.slope(*np.moveaxis(np.clip(p, -EDGE, EDGE), -1, 0)), axis=-1)
+
+    runs = {}
+    for name, optimizer in racers.items():
+        path = optimizer.path(slope, start, STEPS)
+        path[np.logical_or.accumulate(np.abs(path).max(axis=-1) >= EDGE)] = np.nan  # who leaves does not return
+        runs[name] = path, surface.height(path[..., 0], path[..., 1])
+    return runs
+
+
+def _contours(height):
+    """Contours of a surface as one broken line: x and y, with NaN between the pieces."""
+    grid = np.linspace(-MAP, MAP, 100)
+    z = height(*np.meshgrid(grid, grid))
+    levels = z.max() * np.linspace(0.05, 1, 9) ** 3
+    pieces = [piece for level in levels for piece in contour_generator(grid, grid, z).lines(level)]
+    return np.concatenate([np.r_[piece, [[np.nan, np.nan]]] for piece in pieces]).T
+
+
+def _colours(losses):
+    """Losses as RGBA bytes, by their logarithms: dark is low; off the map there is none."""
+    share = (np.log10(np.clip(losses, LOWEST, HIGHEST)) - np.log10(LOWEST)) / np.log10(HIGHEST / LOWEST)
+    colours = colormaps["viridis"](share, bytes=True)
+    colours[np.isnan(losses)] = 0
+    return colours
+
+
+def _in_words(number):
+    """A loss or a step as a readout: below NEGLIGIBLE, rounding errors would steer its digits."""
+    if np.isnan(number):
+        return "off the map"
+    return number if number >= NEGLIGIBLE else f"below {NEGLIGIBLE:g}"
+
+
+# --- a network -------------------------------------------------------------------------------------------------------
 
 # at their defaults, except for the learning rate
 ENTRIES = {
@@ -37,101 +259,10 @@ ENTRIES = {
     "Adam": Adam,
     "AdamW": AdamW,
 }
+NETWORK_RATES = np.logspace(-3, 0, 7)
 
 
-def _ravine(x, y):
-    return (x**2 + 50 * y**2) / 2, x, 50 * y
-
-
-def _rosenbrock(x, y):
-    return (1 - x) ** 2 + 100 * (y - x**2) ** 2, -2 * (1 - x) - 400 * x * (y - x**2), 200 * (y - x**2)
-
-
-def _saddle(x, y):
-    return x**2 / 2 + (y**2 - 1) ** 2 / 4, x, y * (y**2 - 1)
-
-
-# value and gradient, start, lowest point
-SURFACES = {
-    "ravine": (_ravine, (-1.7, 1.0), (0, 0)),
-    "Rosenbrock": (_rosenbrock, (-1.2, 1.0), (1, 1)),
-    "saddle": (_saddle, (-1.7, 1e-3), (0, 1)),
-}
-
-
-def race():
-    """All optimizers start from one place: choose rates and betas, scrub the time.
-
-    Every setting is run beforehand: an optimizer works entry by entry, so one run on an array of starting points, with
-    its settings along the axes, is a run for each setting.
-
-    Returns
-    -------
-    Explorer
-        Controls: surface, lr (Adadelta keeps its own, 1), beta1 (momentum of SGD, first beta of Adam), beta2 (second
-        beta, alpha of RMSprop, rho of Adadelta), weight_decay, racer (whose steps are shown), time (step).
-    """
-    runs = {name: _run(surface, start) for name, (surface, start, _) in SURFACES.items()}
-    maps = {name: _contours(surface) for name, (surface, _, _) in SURFACES.items()}
-
-    figure = theme.figure(height=350)
-    axes = figure.subplot_mosaic([["map", "loss"], ["map", "step"]], width_ratios=[5, 4])
-    axes["map"].set(xlabel="x", ylabel="y", xticks=[-2, 0, 2], yticks=[-2, 0, 2], xlim=(-MAP, MAP), ylim=(-MAP, MAP))
-    (contours,) = axes["map"].plot([], [], color=theme.MUTED, linestyle="-", linewidth=0.7)
-    (goal,) = axes["map"].plot([], [], "*", color=theme.YELLOW, mec=theme.INK, ms=16)
-    steps = np.arange(RACE_STEPS + 1)
-    axes["loss"].set(title="Loss", yscale="log", ylim=(1e-6, 1e4), xlim=(0, RACE_STEPS), yticks=[1e-6, 1e-3, 1, 1e3])
-    axes["step"].set(title="Step a coordinate", yscale="log", ylim=(1e-5, 10), xlim=(0, RACE_STEPS), xlabel="step")
-    axes["step"].set(yticks=[1e-4, 1e-2, 1])
-    paths, losses = {}, {}
-    for name in LOOKS:
-        (paths[name],) = axes["map"].plot([], [], **_look(name), ms=10, markevery=[-1])
-        (losses[name],) = axes["loss"].plot([], [], **_look(name) | {"marker": ""}, linewidth=1.5)
-    _legend(figure, paths)
-    (step_x,) = axes["step"].plot([], [], color=theme.INK, label="in x")
-    (step_y,) = axes["step"].plot([], [], color=theme.INK, linestyle=":", label="in y")
-    axes["step"].legend(loc="upper right", ncols=2, fontsize=10)
-    cuts = [axes[name].axvline(0, color=theme.INK, linewidth=1.5) for name in ("loss", "step")]
-
-    def update(surface, lr, beta1, beta2, weight_decay, racer, time):
-        contours.set_data(maps[surface])
-        goal.set_data(*np.transpose([SURFACES[surface][2]]))
-        nearest = np.argmin(abs(np.log(RACE_RATES / lr)))
-        setting = nearest, BETA1.index(beta1), BETA2.index(beta2), DECAY.index(weight_decay)
-        readouts = {}
-        for name, (path, loss) in runs[surface].items():
-            path, loss = path[:, *setting], loss[:, *setting]
-            paths[name].set_data(*path[: time + 1].T)
-            losses[name].set_data(steps[: time + 1], np.maximum(loss[: time + 1], 1e-9))
-            readouts[f"loss, {name}"] = loss[time] if np.isfinite(loss[time]) else "off the map"
-            if name == racer:
-                moved = np.abs(np.diff(path, axis=0))
-                step_x.set_data(steps[1:], np.maximum(moved[:, 0], 1e-9))
-                step_y.set_data(steps[1:], np.maximum(moved[:, 1], 1e-9))
-                step = moved[time - 1] if time else np.zeros(2)
-        for cut in cuts:
-            cut.set_xdata([time, time])
-        for name, length in zip("xy", step, strict=True):
-            readouts[f"step in {name}, {racer}"] = length if np.isfinite(length) else "off the map"
-        return readouts
-
-    controls = {
-        "surface": widgets.Dropdown(options=list(SURFACES), description="surface"),
-        "lr": widgets.FloatLogSlider(10**-1.5, base=10, min=-3, max=0, step=0.25, description="learning rate"),
-        "beta1": widgets.Dropdown(options=BETA1, value=0.9, description="beta1, momentum"),
-        "beta2": widgets.Dropdown(options=BETA2, value=0.99, description="beta2, alpha, rho"),
-        "weight_decay": widgets.Dropdown(options=DECAY, value=0.1, description="weight decay"),
-        "racer": widgets.Dropdown(options=list(LOOKS), value="Adam", description="steps of"),
-        "time": widgets.IntSlider(60, min=0, max=RACE_STEPS, description="time (steps)"),
-    }
-    for name in ("surface", "beta1", "beta2", "weight_decay", "racer"):
-        controls[name].layout.width = "max-content"
-    live = [contours, goal, *paths.values(), *losses.values(), step_x, step_y, *cuts]
-    lines = [Line(axes["loss"], "time"), Line(axes["step"], "time")]
-    return Explorer("Seven optimizers, one surface", figure, controls, live, update, handles=lines, play="time")
-
-
-def network(X, y, hidden=16, epochs=6, batch=64):
+class Network(Explorer):
     """A network with one hidden layer, trained by every optimizer at seven learning rates.
 
     Parameters
@@ -142,190 +273,68 @@ def network(X, y, hidden=16, epochs=6, batch=64):
     hidden : int
         Number of ReLU units.
     epochs, batch : int
-        Passes over the training samples, and samples a step.
+        Passes over the training samples, and samples per step.
 
-    Returns
-    -------
-    Explorer
-        Controls: lr, each_its_best (every optimizer at the rate with the lowest final training loss), epoch.
+    Raises
+    ------
+    ValueError
+        As `backpropagation.train`, or if the lengths of X and y differ.
     """
-    X, y = np.asarray(X, dtype=float), np.asarray(y)
-    if X.ndim != 2 or y.shape != X.shape[:1] or len(y) < 2 * batch:
-        raise ValueError(f"X must be (n, d) and y (n,), with n at least {2 * batch}; got {X.shape} and {y.shape}")
-    rates = np.logspace(-3, 0, 7)
-    curves = {name: _train(make, rates, X, y, hidden, epochs, batch) for name, make in ENTRIES.items()}
 
-    figure = theme.figure(height=340)
-    left, right = figure.subplots(1, 2)
-    left.set(title="Training loss", xlabel="epoch", xlim=(0, epochs), yscale="log", ylim=(0.03, 5))
-    right.set(title="Test accuracy", xlabel="epoch", xlim=(0, epochs), ylim=(0, 1))
-    left.grid()
-    right.grid()
-    lines = {}
-    for name in LOOKS:
-        lines[name] = [axes.plot([], [], **_look(name), ms=7)[0] for axes in (left, right)]
-    _legend(figure, {name: pair[0] for name, pair in lines.items()})
-    cuts = [axes.axvline(0, color=theme.INK, linewidth=1.5) for axes in (left, right)]
+    title = "A digits network, seven optimizers"
+    size = 660, 340
+    plays = "epoch"
 
-    def update(lr, each_its_best, epoch):
-        readouts = {}
-        for name, (loss, accuracy) in curves.items():
-            own = np.argmin(loss[-1]) if each_its_best else np.argmin(abs(np.log(rates / lr)))
-            left_line, right_line = lines[name]
-            left_line.set_data(range(epochs + 1), np.clip(loss[:, own], 1e-9, 1e9))
-            right_line.set_data(range(epochs + 1), accuracy[:, own])
-            rate = "" if name == "Adadelta" else f", rate {rates[own]:.2g}"
-            readouts[f"{name}{rate}: test accuracy"] = round(float(accuracy[epoch, own]), 2)
-        for cut in cuts:
-            cut.set_xdata([epoch, epoch])
-        return readouts
+    lr = LogSlider(0.01, 1e-3, 1, step=0.5, label="learning rate", when=lambda values: not values["each_its_best"])
+    each_its_best = Switch(label="each at its own best rate")
+    epoch = Slider(6, 0, 6)
 
-    controls = {
-        "lr": widgets.FloatLogSlider(0.01, base=10, min=-3, max=0, step=0.5, description="learning rate"),
-        "each_its_best": widgets.Checkbox(False, description="each at its own best rate", indent=False),
-        "epoch": widgets.IntSlider(epochs, min=0, max=epochs, description="epoch"),
-    }
-    live = [*(line for pair in lines.values() for line in pair), *cuts]
-    handles = [Line(left, "epoch"), Line(right, "epoch")]
-    return Explorer("A digits network, seven optimizers", figure, controls, live, update, handles=handles, play="epoch")
+    def __init__(self, X, y, hidden=16, epochs=6, batch=64):
+        X, y = check_array("X", X, ndim=2), check_array("y", y, ndim=1).astype(int)
+        check_same_length(X=X, y=y)
+        train = partial(_train, X=X, y=y, hidden=hidden, epochs=epochs, batch=batch)
+        self.curves = {name: train(make) for name, make in ENTRIES.items()}
+        super().__init__(epoch={"value": epochs, "high": epochs})
 
+    def draw(self, figure):
+        last = self.opening["epoch"]
+        left, right = figure.subplots(1, 2)
+        left.set(title="Training loss", xlabel="epoch", xlim=(0, 1.03 * last), yscale="log", ylim=(0.03, 5))
+        right.set(title="Test accuracy", xlabel="epoch", xlim=(0, 1.03 * last), ylim=(0, 1))
+        self.lines, self.cuts = {}, []
+        for axes in (left, right):
+            axes.grid()
+            self.cuts.append(self.live(axes.axvline(0, color=theme.INK, linewidth=1.5)))
+            self.hand(Line(axes, "epoch"))
+        for name in LOOKS:
+            self.lines[name] = [self.live(axes.plot([], [], **_look(name), ms=7))[0] for axes in (left, right)]
+        _name_racers(figure, {name: pair[0] for name, pair in self.lines.items()})
 
-def bias_correction(steps=60, seed=0):
-    """Adam's two running means start from zero: see what that does to its first steps, and how it is put right.
+    def solve(self, lr, each_its_best, epoch):
+        """The rate of each optimizer with its losses and accuracies up to the epoch."""
+        standing = {}
+        for name, (loss, accuracy) in self.curves.items():
+            own = np.argmin(loss[-1]) if each_its_best else np.argmin(abs(np.log(NETWORK_RATES / lr)))
+            standing[name] = NETWORK_RATES[own], loss[: epoch + 1, own], accuracy[: epoch + 1, own]
+        return standing
 
-    The gradient is 1 plus normal noise.
+    def show(self, standing):
+        for name, (_, *curves) in standing.items():
+            for line, curve in zip(self.lines[name], curves, strict=True):
+                line.set_data(range(len(curve)), np.clip(curve, 1e-9, 1e9))
+        for cut in self.cuts:
+            cut.set_xdata([len(curve) - 1] * 2)
 
-    Parameters
-    ----------
-    steps : int
-    seed : int
-        Of the noise.
-
-    Returns
-    -------
-    Explorer
-        Controls: beta1, beta2, noise (standard deviation), correct, time (step).
-    """
-    t = np.arange(1, steps + 1)
-    age = t[:, None] - t
-    normal = np.random.default_rng(seed).normal(size=steps)
-
-    def means(g, beta, correct):
-        weights = np.where(age >= 0, (1 - beta) * beta ** np.maximum(age, 0), 0)
-        return weights @ g / ((1 - beta**t) if correct else 1)
-
-    figure = theme.figure(height=340)
-    left, right = figure.subplots(1, 2)
-    left.set(title="What the means know", xlabel="step", xlim=(0, steps), ylim=(-0.5, 3), ylabel="share of the truth")
-    right.set(title="Length of the step", xlabel="step", xlim=(0, steps), ylim=(0, 8), ylabel="in learning rates")
-    for axes in (left, right):
-        axes.axhline(1, color=theme.MUTED, linestyle=":", linewidth=1)
-    (m_line,) = left.plot([], [], color=theme.BLUE, marker="o", markevery=6, label="m / E[g]")
-    (v_line,) = left.plot([], [], color=theme.VERMILLION, marker="s", markevery=6, linestyle="--", label="v / E[g²]")
-    left.legend(loc="upper right")
-    (on_line,) = right.plot([], [], color=theme.GREEN, label="corrected")
-    (off_line,) = right.plot([], [], color=theme.ORANGE, linestyle="--", label="not corrected")
-    (point,) = right.plot([], [], "D", color=theme.INK, ms=10)
-    right.legend(loc="upper right")
-    cuts = [axes.axvline(1, color=theme.INK, linewidth=1.5) for axes in (left, right)]
-
-    def update(beta1, beta2, noise, correct, time):
-        g = 1 + noise * normal
-        m, v = ({c: means(values, beta, c) for c in (True, False)} for values, beta in ((g, beta1), (g**2, beta2)))
-        step = {c: m[c] / (np.sqrt(v[c]) + 1e-8) for c in (True, False)}
-        m_line.set_data(t, m[correct])
-        v_line.set_data(t, v[correct] / (1 + noise**2))
-        on_line.set_data(t, step[True])
-        off_line.set_data(t, step[False])
-        point.set_data([time], [step[correct][time - 1]])
-        for cut in cuts:
-            cut.set_xdata([time, time])
+    def readouts(self, standing):
         return {
-            "step": time,
-            "m / E[g]": m[correct][time - 1],
-            "v / E[g²]": v[correct][time - 1] / (1 + noise**2),
-            "step, corrected (learning rates)": step[True][time - 1],
-            "step, not corrected (learning rates)": step[False][time - 1],
-            "longest step, not corrected": np.abs(step[False]).max(),
+            f"accuracy, {name}" + ("" if name == "Adadelta" else f" at {rate:.2g}"): round(accuracy[-1], 2)
+            for name, (rate, _, accuracy) in standing.items()
         }
 
-    controls = {
-        "beta1": widgets.FloatSlider(0.9, min=0, max=0.99, step=0.01, description="beta1"),
-        "beta2": widgets.FloatSlider(0.999, min=0.5, max=0.999, step=0.001, description="beta2", readout_format=".3f"),
-        "noise": widgets.FloatSlider(0.3, min=0, max=2, step=0.1, description="noise (standard deviation)"),
-        "correct": widgets.Checkbox(False, description="bias correction", indent=False),
-        "time": widgets.IntSlider(1, min=1, max=steps, description="time (steps)"),
-    }
-    live = [m_line, v_line, on_line, off_line, point, *cuts]
-    handles = [Line(left, "time"), Line(right, "time")]
-    return Explorer("Bias correction", figure, controls, live, update, handles=handles, play="time")
 
-
-def examples():
-    """Every explorer of this topic on real data, for tests and benchmarks: name -> function that builds it."""
-    digits = datasets.digits()
-    return {
-        "race": race,
-        "network": lambda: network(digits.X[:1200] / 16, digits.y[:1200]),
-        "bias_correction": bias_correction,
-    }
-
-
-def _look(name):
-    colour, style, marker = LOOKS[name]
-    return {"color": colour or theme.INK, "linestyle": style, "marker": marker, "mec": theme.PAPER}
-
-
-def _legend(figure, lines):
-    figure.legend(
-        *(lines.values(), lines),
-        loc="outside upper center",
-        ncols=7,
-        columnspacing=0.7,
-        handletextpad=0.3,
-        handlelength=1.5,
-        fontsize=10,
-    )
-
-
-def _run(surface, start):
-    """Run every racer at every setting: name -> path (steps + 1, rates, beta1, beta2, decays, 2) and loss."""
-    lr, beta1, beta2, decay, _ = np.ix_(RACE_RATES, BETA1, BETA2, DECAY, start)
-    racers = {
-        "SGD": SGD(lr, weight_decay=decay),
-        "Momentum": SGD(lr, beta1, weight_decay=decay),
-        "Adagrad": Adagrad(lr, weight_decay=decay),
-        "RMSprop": RMSprop(lr, beta2, weight_decay=decay),
-        "Adadelta": Adadelta(rho=beta2, weight_decay=decay),
-        "Adam": Adam(lr, (beta1, beta2), weight_decay=decay),
-        "AdamW": AdamW(lr, (beta1, beta2), weight_decay=decay),
-    }
-    settings = len(RACE_RATES), len(BETA1), len(BETA2), len(DECAY)
-
-    def slope(p):
-        x, y = np.moveaxis(np.clip(p, -EDGE, EDGE), -1, 0)
-        return np.stack(surface(x, y)[1:], axis=-1)
-
-    runs = {}
-    for name, optimizer in racers.items():
-        path = optimizer.path(slope, np.broadcast_to(start, (*settings, 2)), RACE_STEPS)
-        path[np.logical_or.accumulate(np.abs(path).max(axis=-1) >= EDGE)] = np.nan  # who leaves does not return
-        runs[name] = path, surface(path[..., 0], path[..., 1])[0]
-    return runs
-
-
-def _contours(surface):
-    """Contours of the surface as one broken line: x and y, with NaN between the pieces."""
-    grid = np.linspace(-MAP, MAP, 100)
-    z = surface(*np.meshgrid(grid, grid))[0]
-    levels = z.max() * np.linspace(0.05, 1, 9) ** 3
-    pieces = [piece for level in levels for piece in contour_generator(grid, grid, z).lines(level)]
-    return np.concatenate([np.r_[piece, [[np.nan, np.nan]]] for piece in pieces]).T
-
-
-def _train(make, rates, X, y, hidden, epochs, batch):
+def _train(make, X, y, hidden, epochs, batch):
     """Train a network for each rate, all at once: training loss and test accuracy, (epochs + 1, rates)."""
-    cut = int(0.7 * len(X))
+    cut, rates = int(0.7 * len(X)), NETWORK_RATES
     start = backpropagation.two_layer(X.shape[1], hidden, int(y.max()) + 1, random_state=0)
     params = [np.tile(part, (len(rates), 1, 1)) for part in start]
     optimizer = make() if make is Adadelta else make(lr=rates[:, None, None])  # Adadelta has no base rate
@@ -338,8 +347,93 @@ def _train(make, rates, X, y, hidden, epochs, batch):
         accuracies.append((log_p[:, cut:].argmax(axis=-1) == y[cut:]).mean(axis=-1))
 
     look()
-    for _ in backpropagation.train(
-        params, X[:cut], y[:cut], optimizer, epochs=epochs, batch_size=batch, random_state=0
-    ):
+    options = {"epochs": epochs, "batch_size": batch, "random_state": 0}
+    for _ in backpropagation.train(params, X[:cut], y[:cut], optimizer, **options):
         look()
     return np.array(losses), np.array(accuracies)
+
+
+# --- bias correction -------------------------------------------------------------------------------------------------
+
+
+class BiasCorrection(Explorer):
+    """Adam's two running means start from zero: see what that does to its first steps, and how it is put right.
+
+    The gradient is 1 plus normal noise, always the same draws.
+    """
+
+    title = "Bias correction"
+    size = 660, 340
+    plays = "time"
+
+    beta1 = Slider(0.9, 0, 0.99, step=0.01)
+    beta2 = Slider(0.999, 0.5, 0.999, step=0.001)
+    noise = Slider(0.3, 0, 1, step=0.1, unit="sigma")
+    correct = Switch(True, label="bias correction")
+    time = Slider(20, 1, 60, unit="steps")
+
+    def __init__(self):
+        self.normal = np.random.default_rng(0).normal(size=60)
+        super().__init__()
+
+    def draw(self, figure):
+        left, right = figure.subplots(1, 2)
+        left.set(title="The means, in true ones", xlabel="step", xlim=(0, 62), ylim=(-1.5, 5))
+        right.set(title="The step, in learning rates", xlabel="step", xlim=(0, 62))
+        right.set_yscale("symlog", linthresh=1)
+        right.set(ylim=(-40, 40), yticks=[-10, -1, 0, 1, 10], yticklabels=["-10", "-1", "0", "1", "10"])
+        self.cuts = []
+        for axes in (left, right):
+            axes.axhline(1, color=theme.MUTED, linestyle=":", linewidth=1)
+            self.cuts.append(self.live(axes.axvline(1, color=theme.INK, linewidth=1.5)))
+            self.hand(Line(axes, "time"))
+        (self.m_line,) = self.live(left.plot([], [], color=theme.BLUE, marker="s", markevery=6, linestyle="-"))
+        (self.v_line,) = self.live(left.plot([], [], color=theme.ORANGE, marker="o", markevery=6, linestyle="--"))
+        look = {"color": theme.VERMILLION, "linestyle": "-", "marker": "D", "markevery": [-1], "ms": 10}
+        (self.step_line,) = self.live(right.plot([], [], **look))
+        lines = {"m / E[g]": self.m_line, "v / E[g²]": self.v_line, "step": self.step_line}
+        figure.legend(lines.values(), lines, loc="outside upper center", ncols=3)
+
+    def solve(self, beta1, beta2, noise, correct, time):
+        """m and v as shares of what they estimate, and the step in learning rates, at each step so far."""
+        g = 1 + noise * self.normal[:time]
+        m, v = _running_mean(g, beta1, correct), _running_mean(g**2, beta2, correct)
+        return m, v / (1 + noise**2), m / (np.sqrt(v) + 1e-8)
+
+    def show(self, solution):
+        m, v, step = solution
+        t = np.arange(1, len(step) + 1)
+        self.m_line.set_data(t, m)
+        self.v_line.set_data(t, v)
+        self.step_line.set_data(t, step)
+        for cut in self.cuts:
+            cut.set_xdata([t[-1], t[-1]])
+
+    def readouts(self, solution):
+        m, v, step = solution
+        return {
+            "step number": len(step),
+            "m / E[g]": m[-1],
+            "v / E[g²]": v[-1],
+            "step (learning rates)": step[-1],
+            "longest step so far": np.abs(step).max(),
+        }
+
+
+def _running_mean(g, beta, correct):
+    """The running mean of g after each of its entries, starting from 0."""
+    means, mean = [], 0.0
+    for t, entry in enumerate(g, start=1):
+        mean = beta * mean + (1 - beta) * entry
+        means.append(mean / (1 - beta**t) if correct else mean)
+    return np.array(means)
+
+
+def examples():
+    """Every explorer of this topic on real data, for tests and benchmarks: name -> function that builds it."""
+    digits = datasets.digits()
+    return {
+        "Race": Race,
+        "Network": lambda: Network(digits.X[:1200] / 16, digits.y[:1200]),
+        "BiasCorrection": BiasCorrection,
+    }

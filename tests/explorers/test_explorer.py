@@ -493,6 +493,34 @@ def test_line_moves_by_keyboard(dot):
     assert explorer.x == 5.5
 
 
+def test_an_arrow_moves_a_control_with_large_steps_by_one(dot):
+    explorer = dot(lambda axes: Line(axes, "n"))
+    press_key(explorer, "right")
+    assert explorer.n == 1
+    press_key(explorer, "left")
+    press_key(explorer, "left")
+    assert explorer.n == 0
+
+
+def test_one_handle_may_set_several_controls_in_one_update(dot):
+    class Both(Handle):
+        def places(self, values):
+            return {"both": (values["x"], values["n"])}
+
+        def moved(self, values, part, dx, dy):
+            return values["x"] + dx, values["n"] + dy
+
+    explorer, solved = dot(lambda axes: Both(axes, ("x", "n"))), []
+    solve = explorer.solve
+    explorer.solve = lambda **values: solved.append(values) or solve(**values)
+    drag(explorer, explorer.axes, (5, 0), (8, 3))
+    assert (explorer.x, explorer.n) == (8, 3) and len(solved) == 1
+    drag(explorer, explorer.axes, (8, 3), (99, 99))
+    assert (explorer.x, explorer.n) == (10, 4)
+    press_key(explorer, "left")
+    assert (explorer.x, explorer.n) == (9.5, 4)
+
+
 def test_the_pointers_look_tells_what_can_be_grabbed(dot):
     explorer = dot(line, growing_cloud)
     looks = []
