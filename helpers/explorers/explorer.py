@@ -40,6 +40,13 @@ class Readouts(dict):
         return f"<tbody>{''.join(rows)}</tbody>"
 
 
+class Answer(Readouts):
+    """Readouts that a notebook shows folded: JupyterLab unfolds a cell's hidden output whenever the cell is run."""
+
+    def _repr_html_(self):
+        return f"<details><summary>Readouts</summary><table>{self.to_html()}</table></details>"
+
+
 class Explorer:
     """A picture with controls and readouts. Each explorer is a subclass that reads from top to bottom like its picture.
 
@@ -162,14 +169,14 @@ class Explorer:
         return {name: control.nearest(self.controls[name].value) for name, control in self.declared.items()}
 
     def at(self, **values):
-        """Return what the readouts would be with these values. Nothing moves.
+        """Return what the readouts would be with these values, folded. Nothing moves.
 
         Raises
         ------
         ValueError
             If a control does not exist or does not allow the value.
         """
-        return Readouts(self.readouts(self.solve(**self._checked(values))))
+        return Answer(self.readouts(self.solve(**self._checked(values))))
 
     def set(self, **values):
         """Set controls as a hand would, and return the readouts.

@@ -140,6 +140,15 @@ def test_at_says_what_would_be_and_moves_nothing(dot):
     assert explorer.values == explorer.opening and same(shown(explorer), before)
 
 
+def test_what_was_asked_is_shown_folded_and_what_was_done_is_not(dot):
+    explorer = dot()
+    for asked in (explorer.at(x=3), explorer.at_press("Far right")):
+        html = asked._repr_html_()
+        assert html.startswith("<details><summary>") and html.endswith("</details>")
+        assert all(f">{name}<" in html for name in asked)
+    assert not hasattr(explorer.set(x=3), "_repr_html_")
+
+
 def test_at_and_set_agree(dot):
     explorer = dot()
     assert explorer.at(x=3.3, n=4, colour="blue") == explorer.set(x=3.3, n=4, colour="blue")
