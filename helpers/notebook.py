@@ -74,4 +74,4 @@ def as_text(value):
         return str(value)
     if isinstance(value, Integral):
         return f"{value:,}"
-    return f"{value:,.1f}" if 1e3 <= abs(value) < 1e15 else f"{value:.4g}"
+    return f"{value:,.1f}" if 1e3 <= abs(value) < 1e15 else f"{value + 0.0:.4g}"  # plus 0: no "-0"

@@ -20,6 +20,7 @@ from traitlets import Bool, Dict, Float, Unicode
 
 HERE = Path(__file__).parent
 WIDEST = 6000  # pixels: what a page may ask for
+PAGES = 6  # the newest are served; one that vanished without a word costs nothing for long
 REST = 0.25  # seconds without a new frame, after which a photograph is sent without loss
 
 
@@ -67,7 +68,7 @@ class Canvas(anywidget.AnyWidget):
         self._rest = None
         width, height = figure.get_size_inches()
         super().__init__(aspect=width / height, **traits)
-        self.on_msg(self._hear)
+        self.on_msg(lambda _, content, buffers: self.hear(content))
 
     def show(self, readouts, alert=""):
         """Send a new frame to every page, with the readouts (HTML rows) and a complaint (text) beside it."""
@@ -86,6 +87,21 @@ class Canvas(anywidget.AnyWidget):
     def redraw(self):
         """Draw the backgrounds anew: something changed that is not live."""
         self._surfaces.clear()
+
+    def hear(self, content):
+        """Answer a page. Each message gets an answer, so that a page without one can say that it is not connected."""
+        kind, view = content.get("kind"), content.get("view")
+        if kind == "view":
+            self._widths[view] = min(content["width"], WIDEST)
+            for oldest in list(self._widths)[:-PAGES]:
+                del self._widths[oldest]
+            self._send_frames(_png)
+        elif kind == "gone":
+            self._widths.pop(view, None)
+        elif kind == "key":
+            self._key(content["key"])
+        self._surfaces = {width: kept for width, kept in self._surfaces.items() if width in self._widths.values()}
+        self.send({"kind": "heard"})
 
     def _surface(self, width):
         dpi = width / self.figure.get_figwidth()
@@ -113,19 +129,6 @@ class Canvas(anywidget.AnyWidget):
             self._rest.cancel()
         self._rest = loop.call_later(REST, self._send_frames, _png)
         return True
-
-    def _hear(self, _, content, buffers):
-        """Answer a page. Each message gets an answer, so that a page without one can say that it is not connected."""
-        kind, view = content.get("kind"), content.get("view")
-        if kind == "view":
-            self._widths[view] = min(content["width"], WIDEST)
-            self._send_frames(_png)
-        elif kind == "gone":
-            self._widths.pop(view, None)
-        elif kind == "key":
-            self._key(content["key"])
-        self._surfaces = {width: kept for width, kept in self._surfaces.items() if width in self._widths.values()}
-        self.send({"kind": "heard"})
 
     def close(self):
         if self._rest:

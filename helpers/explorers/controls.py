@@ -114,7 +114,7 @@ class LogSlider(Slider):
     def nearest(self, value):
         value = min(max(value, self.low), self.high)
         steps = round(log10(value / self.low) / self.step)
-        return float(10 ** min(log10(self.low) + steps * self.step, log10(self.high)))
+        return float(min(max(10 ** (log10(self.low) + steps * self.step), self.low), self.high))
 
     def between(self, share):
         return self.low * (self.high / self.low) ** share

@@ -203,12 +203,9 @@ class Explorer:
 
     def assign(self, name, value):
         """Set one control, or a tuple of them, as a hand does that drags: each stops at the nearest value allowed."""
-        if not isinstance(name, tuple):
-            self.controls[name].value = self.declared[name].nearest(value)
-            return
-        before = self.values
-        self._quiet = True
-        for each, new in zip(name, value, strict=True):
+        names, values = (name, value) if isinstance(name, tuple) else ((name,), (value,))
+        before, self._quiet = self.values, True
+        for each, new in zip(names, values, strict=True):
             self.controls[each].value = self.declared[each].nearest(new)
         self._quiet = False
         if self.values != before:
@@ -317,6 +314,7 @@ class Explorer:
     def _arrange(self):
         """Arrange the axes once: every page draws this layout, at its own resolution."""
         self.figure.draw_without_rendering()
+        self.figure.draw_without_rendering()  # axes of a fixed shape: the first pass measured labels of another shape
         self.figure.set_layout_engine("none")
 
     def _photograph(self):

@@ -215,7 +215,7 @@ class _Examiner:
         if problem := self._mishap(data, reply):
             problem.printed = shorten(reply["printed"])
             return problem
-        call.answered, call.value, call.gradients = True, decode(reply["value"]), decode(reply["gradients"])
+        call.answered, call.value, call.gradients = True, reply["value"], reply["gradients"]
         problem = self._difference(expected, slopes, call)
         call.wrong = problem is not None
         if problem and reply["printed"]:

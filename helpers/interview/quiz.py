@@ -1,8 +1,10 @@
 """The quiz: one card at a time, the answer on demand, graded by yourself, by mouse or by keys."""
 
 from html import escape
+from pathlib import Path
 from uuid import uuid4
 
+import anywidget
 import ipywidgets as widgets
 
 from .deck import find_topics, load_cards, to_html
@@ -12,32 +14,14 @@ GRADES = ("Again", "Hard", "Good", "Easy")
 
 _LANGUAGES = [("English", ("en",)), ("中文", ("zh",)), ("both", ("en", "zh"))]
 
-# ipywidgets has no key events. A style element tells when it has come into the page, whichever way it got there; its
-# handler then listens on the quiz around it, so that a key does what its button does. Digits go no further: JupyterLab
-# would turn the cell into a heading. Every click brings the focus back, because a button that greys out loses it.
-_KEYS = """<style onload="
-const quiz = this.closest('.viva-quiz');
-quiz.tabIndex = 0;
-quiz.setAttribute('role', 'group');
-quiz.setAttribute('aria-label', 'Flash card. Space shows the answer, 1 to 4 grade it.');
-quiz.onclick = () => quiz.focus({preventScroll: true});
-quiz.onkeydown = event => {
-  const reveal = event.key === ' ' || event.key === 'Enter' && !event.shiftKey;
-  if (!reveal && !/^[1-4]$/.test(event.key) || event.ctrlKey || event.altKey || event.metaKey) return;
-  event.stopPropagation();
-  if (reveal && event.target.closest('button')) return;
-  event.preventDefault();
-  if (!event.repeat) quiz.querySelector(reveal ? '.viva-reveal' : '.viva-grade-' + event.key).click();
-};
-">
-.viva-quiz { padding: 12px 16px; border: 1px solid var(--jp-border-color1, #bbb); max-width: 860px; }
-.viva-quiz:focus { outline: 2px solid var(--jp-brand-color1, #0072b2); outline-offset: -2px; }
-.viva-quiz .viva-text { font-size: 16px; line-height: 1.5; color: var(--jp-content-font-color1, inherit); }
-.viva-quiz .viva-text p { margin: 0 0 8px; }
-.viva-quiz .viva-text [lang=zh]:not(:first-child) { margin-top: 12px; }
-.viva-quiz .viva-quiet { font-size: 13px; color: var(--jp-content-font-color2, #666); }
-.viva-quiz .viva-error { color: var(--jp-error-color1, #d55e00); font-weight: bold; }
-</style>"""
+HERE = Path(__file__).parent
+
+
+class _Keys(anywidget.AnyWidget):
+    """Listens in the page for the keys of the quiz that holds it: ipywidgets has no key events."""
+
+    _esm = (HERE / "quiz.js").read_text(encoding="utf-8")
+    _css = (HERE / "quiz.css").read_text(encoding="utf-8")
 
 
 class Flashcard(widgets.VBox):
@@ -64,7 +48,7 @@ class Flashcard(widgets.VBox):
         self._line = widgets.HTML()
         super().__init__(
             [
-                widgets.HTML(_KEYS, layout={"display": "none"}),
+                _Keys().add_class("viva-keys"),
                 self._language.add_class("viva-language"),
                 self._question.add_class("viva-question"),
                 self._reveal.add_class("viva-reveal"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import psutil
 
 from . import candidate
+from .wire import decode
 
 START_LIMIT = 60  # seconds for the candidate to import what the function needs
 REPLY_LIMIT = 50_000_000  # bytes
@@ -70,12 +71,25 @@ class Sandbox:
         self._allow(self.time_limit)
 
     def ask(self, data):
-        """Send encoded arguments and return the reply, or raise `Ended`."""
+        """Send encoded arguments and return the reply, or raise `Ended`.
+
+        Returns
+        -------
+        dict
+            ``arguments`` after the call, still encoded, what it ``printed``, the ``shortcut`` that it called or None;
+            and either ``error``, (type, message, line), or ``value`` and ``gradients``.
+        """
         try:
             self.connection.send_bytes(data)
         except OSError:
             raise Ended(self._how_it_ended()) from None
-        return self._reply()
+        reply = self._reply()
+        try:
+            if "error" not in reply:
+                reply |= {name: decode(reply[name]) for name in ("value", "gradients")}
+            return {name: reply[name] for name in ("arguments", "printed", "shortcut")} | reply
+        except (KeyError, ValueError, TypeError, IndexError):  # no words of `candidate.answer`
+            raise Ended(self._how_it_ended()) from None
 
     def close(self):
         """End the process and whatever it started."""

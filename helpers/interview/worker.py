@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pickle
+import queue
 import subprocess
 import sys
 import threading
@@ -55,6 +56,7 @@ class Worker:
         if self.process is not None:
             kill_family(self.process.pid)
             self.process.wait()
+            self.reader.join()
             for pipe in (self.process.stdin, self.process.stdout):
                 with contextlib.suppress(OSError):  # what was not sent is lost with the worker
                     pipe.close()
@@ -64,18 +66,19 @@ class Worker:
         """The reply; None if the process was gone before it took the request."""
         if self.process is None or self.process.poll() is not None:
             self.close()
-            self.process = _start(self.command)
-        watch = _Watch(self.process.pid, START_LIMIT + GRACE)
-        taken = False
+            self.process, self.lines = _start(self.command), queue.SimpleQueue()
+            self.reader = threading.Thread(target=_read, args=(self.process.stdout, self.lines), daemon=True)
+            self.reader.start()
+        taken, deadline = False, time.monotonic() + START_LIMIT + GRACE
         try:
             pickle.dump(request, self.process.stdin)
             self.process.stdin.flush()
             while True:
-                said = json.loads(self.process.stdout.readline())
+                said = json.loads(self._line(deadline))
                 if said == "taken":
                     taken = True
                 elif said == "loaded":
-                    watch.deadline = time.monotonic() + request.time_limit + GRACE
+                    deadline = time.monotonic() + request.time_limit + GRACE
                 else:
                     return said
         except (OSError, ValueError):  # it is gone
@@ -84,23 +87,19 @@ class Worker:
         except BaseException:  # interrupted: the reply would be taken for that to the next request
             self.close()
             raise
-        finally:
-            watch.done.set()
+
+    def _line(self, deadline):
+        """The next line; empty if the process has ended, is late, or was stopped by the function it examines."""
+        while time.monotonic() < deadline and not _is_stopped(self.process.pid):
+            with contextlib.suppress(queue.Empty):
+                return self.lines.get(timeout=0.5)  # never longer, so that an interrupt is noticed
+        return b""
 
 
-class _Watch(threading.Thread):
-    """Ends a worker that is late, or that was stopped by the function it examines."""
-
-    def __init__(self, pid, seconds):
-        super().__init__(daemon=True)
-        self.pid, self.deadline, self.done = pid, time.monotonic() + seconds, threading.Event()
-        self.start()
-
-    def run(self):
-        while not self.done.wait(0.5):
-            if time.monotonic() > self.deadline or _is_stopped(self.pid):
-                kill_family(self.pid)
-                return
+def _read(stream, lines):
+    for line in stream:
+        lines.put(line)
+    lines.put(b"")
 
 
 def _is_stopped(pid):

@@ -112,7 +112,7 @@ class Page:
         self.say(kind="view", width=width)
 
     def say(self, **content):
-        self.explorer.canvas._handle_custom_msg({**content, "view": self.name}, [])
+        self.explorer.canvas.hear({**content, "view": self.name})
 
     @property
     def pixels(self):
@@ -346,6 +346,19 @@ def test_a_photograph_in_motion_is_a_jpeg_and_without_loss_at_rest(dot, monkeypa
 
     asyncio.run(hand())
     assert page.frames[-1].format == "PNG" and same(page.pixels, shown(explorer))
+
+
+def test_square_axes_beside_a_legend_keep_their_labels(dot):
+    class Square(Dot):
+        size = 640, 430
+
+        def draw(self, figure):
+            super().draw(figure)
+            self.axes.set(box_aspect=1, xlim=(-0.8, 1.3), ylim=(-0.8, 1.3), ylabel="weight of s5")
+            self.dot.set_label("a long name, drag it")
+            figure.legend(loc="outside right upper")
+
+    assert dot(kind=Square).axes.yaxis.label.get_window_extent().x0 > 0
 
 
 def test_display_carries_a_live_widget_the_opening_picture_and_text(dot):

@@ -37,7 +37,7 @@ def shown(values):
         return _sides(values), {"tall", "wide"}
     if isinstance(values[0], list):
         values = [np.concatenate([array.ravel() for array in several]) for several in values]
-    lengths = [{array.shape[axis] for array in values} for axis in range(values[0].ndim)]
+    lengths = [{array.shape[axis] for array in values} for axis in range(min(array.ndim for array in values))]
     found = {f"sizes{axis}" for axis, seen in enumerate(lengths) if len(seen) >= 3}
     found |= {f"one{axis}" for axis, seen in enumerate(lengths) if 1 in seen}
     possible = {f"{name}{axis}" for name in ("sizes", "one") for axis in range(len(lengths))}

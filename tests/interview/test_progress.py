@@ -468,7 +468,7 @@ def _all_told(receiver):
 
 
 def test_killed_at_any_moment_nothing_acknowledged_is_lost(tmp_path):
-    kills = 200 if WARM else 20
+    kills = 100 if WARM else 20
     random_numbers = random.Random(0)
     total = 0
     for kill in range(kills):

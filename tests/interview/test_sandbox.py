@@ -138,6 +138,18 @@ def begins_a_message_without_an_end(y_true, y_score):
 
 
 @cell
+def forges_a_reply(y_true, y_score):
+    import marshal
+    import struct
+
+    reply = marshal.dumps({"value": ("array", "<f8", (3,), b"")})
+    for descriptor in range(3, 20):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, struct.pack("!i", len(reply)) + reply)
+    time.sleep(1000)
+
+
+@cell
 def stops_its_parent(y_true, y_score):
     os.kill(os.getppid(), signal.SIGSTOP)
     time.sleep(1000)
@@ -145,15 +157,17 @@ def stops_its_parent(y_true, y_score):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs signals")
 @pytest.mark.parametrize(
-    "function", [closes_files_and_sleeps, forges_bytes, begins_a_message_without_an_end, stops_its_parent]
+    "function",
+    [closes_files_and_sleeps, forges_bytes, begins_a_message_without_an_end, forges_a_reply, stops_its_parent],
 )
 def test_what_breaks_the_conversation_costs_no_more_than_the_time_limit(function, monkeypatch):
-    monkeypatch.setattr(judge, "TIME_LIMIT", 1.0)
     judge.check(AUC, returns_nothing)
-    start = time.monotonic()
-    assert not judge.check(AUC, function).passed
-    assert time.monotonic() - start < 6
-    assert judge.check(AUC, good).passed
+    with monkeypatch.context() as patch:
+        patch.setattr(judge, "TIME_LIMIT", 1.0)
+        start = time.monotonic()
+        assert not judge.check(AUC, function).passed
+        assert time.monotonic() - start < 6
+    assert judge.check(AUC, good).passed  # at its usual limit, however busy the machine
 
 
 @cell
@@ -428,9 +442,9 @@ def test_nobody_types_and_output_is_no_terminal():
 
 
 def test_imports_do_not_count_towards_the_time(tmp_path, monkeypatch):
-    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(1.5)\n")
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(3.5)\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(judge, "TIME_LIMIT", 1.0)
+    monkeypatch.setattr(judge, "TIME_LIMIT", 3.0)
     names = Notebook().run("""
         import numpy as np
 

@@ -141,7 +141,11 @@ max_pool_backward = Exercise(
     "place in the flattened map; windows may overlap.",
     task_zh="把最大池化输出的梯度传回形状为 (H, W) 的输入。indices 为各最大值在展平后的图中的位置；窗口可以重叠。",
     reference=max_backward,
-    tiers=(gradients_of_max((1.0, 2.0, -1.0, 0.5), 2, 4), gradients_of_max(WIDE, 1, 6)),
+    tiers=(
+        gradients_of_max((1.0, 2.0, -1.0, 0.5), 2, 4),
+        gradients_of_max(WIDE, 1, 6),
+        gradients_of_max((600.0, -1.0), 3, 4),
+    ),
     forbidden=("torch.nn.functional",),
     hints=(
         "Everything is zero except the winners. What does a cell get that won two windows?",
