@@ -251,7 +251,7 @@ class _Grid:
         self.reach = [(n - 1) * s + k for n, s, k in zip(self.size, stride, kernel, strict=True)]
 
     def windows(self, x, outside):
-        """View of x as (..., H_out, W_out, k_h, k_w); cells outside the map hold `outside`."""
+        """The padded x, viewed as (..., H_out, W_out, k_h, k_w); cells outside the map hold `outside`."""
         margins = [(p, max(0, r - p - n)) for p, r, n in zip(self.padding, self.reach, self.shape, strict=True)]
         padded = np.pad(x, [(0, 0)] * (x.ndim - 2) + margins, constant_values=outside)
         padded = padded[..., : self.reach[0], : self.reach[1]]

@@ -326,10 +326,10 @@ class Network(Explorer):
             cut.set_xdata([len(curve) - 1] * 2)
 
     def readouts(self, standing):
-        return {
-            f"accuracy, {name}" + ("" if name == "Adadelta" else f" at {rate:.2g}"): round(accuracy[-1], 2)
-            for name, (rate, _, accuracy) in standing.items()
-        }
+        said = {"test accuracy at epoch": len(standing["SGD"][1]) - 1}
+        for name, (rate, _, accuracy) in standing.items():
+            said[name if name == "Adadelta" else f"{name}, rate {rate:.2g}"] = round(accuracy[-1], 2)
+        return said
 
 
 def _train(make, X, y, hidden, epochs, batch):

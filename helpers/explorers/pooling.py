@@ -78,7 +78,7 @@ class GradientFlow(Explorer):
         for empty in (self.pad, *frames):
             empty.set(fill=False)
         self.received, self.values_out = _Numbers(before, theme.INK, 0.18), _Numbers(after, theme.INK)
-        self.live([self.received.patch, self.values_out.patch])
+        self.live([values.patch, self.received.patch, self.values_out.patch])  # above the colours
         self.hand(_OutputCells(after, self))
 
     def _is_ragged(self, values):

@@ -168,7 +168,7 @@ def test_network_learns_like_torch(network):
             optimizer.step()
     right = (logits(X[cut:]).argmax(1) == y[cut:]).double().mean().item()
     readouts = network.at(lr=0.01, epoch=3)
-    assert readouts["accuracy, RMSprop at 0.01"] == pytest.approx(right, abs=0.006)
+    assert readouts["RMSprop, rate 0.01"] == pytest.approx(right, abs=0.006)
 
 
 def test_each_at_its_best_is_at_least_as_low(network):

@@ -1,40 +1,33 @@
-"""Explorers of topic 10: readouts against torch's autograd, hovering, and what the picture shows."""
+"""Explorers of topic 10: readouts against torch's autograd, pointing, and what the picture shows."""
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from helpers.explorers import pooling
+from helpers.explorers import pooling as explorers
 
-from .hand import drag, mouse, press_key
-
-
-def opened(name):
-    explorer = pooling.examples()[name]()
-    explorer.canvas.syncing_data_url = False  # as when a browser has connected
-    explorer.canvas.draw()
-    return explorer
+from .hand import drag, hover, press_key, shown
 
 
 @pytest.fixture(scope="module")
 def built():
-    explorers = {name: opened(name) for name in pooling.examples()}
-    yield explorers
-    for explorer in explorers.values():
+    made = {name: build() for name, build in explorers.examples().items()}
+    yield made
+    for explorer in made.values():
         explorer.close()
 
 
 @pytest.fixture
 def flow(built):
-    built["gradient_flow"].reset()
-    return built["gradient_flow"]
+    built["GradientFlow"].reset()
+    return built["GradientFlow"]
 
 
 @pytest.fixture
 def photo(built):
-    built["photograph"].reset()
-    return built["photograph"]
+    built["Photograph"].reset()
+    return built["Photograph"]
 
 
 def digit():
@@ -49,9 +42,8 @@ def digit():
 @pytest.mark.parametrize("padding", [0, 1])
 @pytest.mark.parametrize(("ceil_mode", "include"), [(False, True), (True, True), (True, False)])
 def test_sums_equal_torch(flow, kind, window, stride, padding, ceil_mode, include):
-    readouts = flow.set(
-        kind=kind, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode, count_include_pad=include
-    )
+    options = {"stride": stride, "padding": padding, "ceil_mode": ceil_mode, "count_include_pad": include}
+    readouts = flow.at(kind=kind, window=window, sender="all", **options)
     x = digit()
     if kind == "max":
         out = F.max_pool2d(x, window, stride, padding, ceil_mode=ceil_mode)
@@ -66,40 +58,54 @@ def test_sums_equal_torch(flow, kind, window, stride, padding, ceil_mode, includ
 
 
 def test_one_cell_sends_its_gradient_to_its_own_window(flow):
-    flow.set(kind="mean", window=3, stride=2, sender="one")
     for cell in range(4):
-        readouts = flow.set(cell=cell)
+        readouts = flow.at(kind="mean", window=3, stride=2, sender="one", cell=cell)
         assert readouts["gradient arrived, sum"] == pytest.approx(1)
         assert readouts["input cells without gradient"] == 36 - 9
 
 
-def test_stepping_adds_one_cell_at_a_time_and_starts_again(flow):
-    flow.set(kind="mean", sender="so far")
+def test_stepping_adds_one_cell_at_a_time_and_stops_at_the_last(flow):
+    flow.set(kind="mean")
     for cell in range(9):
-        assert flow.readouts["gradient sent, sum"] == cell + 1
+        assert flow.at()["gradient sent, sum"] == cell + 1
         flow.press("Step")
-    assert flow.readouts["chosen cell (row, column)"] == "0, 0"
+    assert flow.at()["chosen cell (row, column)"] == "2, 2"
 
 
-def test_hovering_chooses_the_output_cell(flow):
-    after = flow.canvas.figure.axes[1]
-    mouse(flow.canvas, "motion_notify", *after.transData.transform((2, 1)))
-    assert flow.readouts["chosen cell (row, column)"] == "1, 2"
-    mouse(flow.canvas, "motion_notify", *after.transData.transform((5, 5)))  # no output there
-    assert flow.readouts["chosen cell (row, column)"] == "1, 2"
-    mouse(flow.canvas, "motion_notify", *flow.canvas.figure.axes[0].transData.transform((0, 0)))
-    assert flow.readouts["chosen cell (row, column)"] == "1, 2"
+def test_the_cells_end_where_the_output_ends(flow):
+    assert flow.set(stride=1, cell=24)["chosen cell (row, column)"] == "4, 4"
+    assert flow.set(stride=2)["chosen cell (row, column)"] == "2, 2"
+    assert flow.controls["cell"].max == 8
+
+
+@pytest.mark.parametrize("values", [{"window": 2, "stride": 2}, {"window": 3, "stride": 1}, {"window": 3, "stride": 3}])
+def test_keeping_the_ragged_edge_is_offered_only_where_there_is_one(flow, values):
+    flow.set(**values)
+    assert flow.controls["ceil_mode"].disabled
+    assert flow.at(ceil_mode=True) == flow.at(ceil_mode=False)
+    flow.set(window=3, stride=2)
+    assert not flow.controls["ceil_mode"].disabled
+
+
+def test_pointing_chooses_the_output_cell(flow):
+    before, after = flow.figure.axes
+    hover(flow, after, (2, 1))
+    assert flow.at()["chosen cell (row, column)"] == "1, 2"
+    hover(flow, after, (5, 5))  # no output there
+    assert flow.at()["chosen cell (row, column)"] == "1, 2"
+    hover(flow, before, (0, 0))
+    assert flow.at()["chosen cell (row, column)"] == "1, 2"
 
 
 def test_the_window_is_framed_and_lost_gradient_lies_outside_the_map(flow):
-    flow.set(kind="mean", window=3, stride=2, padding=1, sender="one", cell=0)
-    before = flow.canvas.figure.axes[0]
+    readouts = flow.set(kind="mean", window=3, stride=2, padding=1, sender="one", cell=0)
+    before = flow.figure.axes[0]
     (cells,) = before.collections[2:]  # after the lines of the grid
     frame = next(p for p in before.patches if p.get_linewidth() == 4)
     assert frame.get_bbox().bounds == (-1.5, -1.5, 3, 3)
     corners = np.array([path.vertices[0] for path in cells.get_paths()])
     assert len(corners) == 9 and (corners < -0.5).any(axis=1).sum() == 5
-    assert flow.readouts["leaked into the padding"] == pytest.approx(5 / 9)
+    assert readouts["leaked into the padding"] == pytest.approx(5 / 9)
 
 
 @pytest.mark.parametrize("kind", ["max", "mean"])
@@ -111,25 +117,25 @@ def test_photograph_equals_torch(photo, kind, overlap):
     x = torch.tensor(grey[None], requires_grad=True)
     out = {"max": F.max_pool2d, "mean": F.avg_pool2d}[kind](x, 8, 4 if overlap else 8)
     out.backward(out.detach())
-    readouts = photo.set(kind=kind, window=8, overlap=overlap, upstream="output")
+    readouts = photo.at(kind=kind, window=8, overlap=overlap, upstream="output")
     assert readouts["gradient sent, sum"] == pytest.approx(out.sum().item())
     assert readouts["gradient arrived, sum"] == pytest.approx(out.sum().item())
-    assert readouts["input pixels reached, %"] == pytest.approx(100 * (x.grad > 0).double().mean().item())
+    assert readouts["input pixels reached (%)"] == pytest.approx(100 * (x.grad > 0).double().mean().item())
     assert readouts["largest gradient in a pixel"] == pytest.approx(x.grad.max().item())
 
 
 def test_the_frame_follows_mouse_and_keys_and_stays_inside(photo):
-    axes = photo.canvas.figure.axes[0]
-    before = photo.values["frame_at"]
-    drag(photo, axes, before[0], (0, 0))
-    assert photo.values["frame_at"] == ((pytest.approx(0, abs=1), pytest.approx(0, abs=1)),)
-    assert photo.readouts["in the frame, pixels reached"] == 150  # 10 x 15 windows of 4 x 4 pixels, one winner each
+    before = shown(photo)
+    drag(photo, photo.figure.axes[0], photo.frame_at[0], (0, 0))
+    assert photo.frame_at == ((pytest.approx(0, abs=1), pytest.approx(0, abs=1)),)
+    assert photo.at()["in the frame, pixels reached"] == 150  # 10 x 15 windows of 4 x 4 pixels, one winner each
+    assert not np.array_equal(shown(photo), before)
     press_key(photo, "shift+right")
-    assert photo.values["frame_at"][0][0] > 10
+    assert photo.frame_at[0][0] > 10
     assert photo.error == ""
 
 
 @pytest.mark.parametrize("x", [np.zeros(4), np.zeros((9, 9))])
 def test_a_map_of_another_shape_is_refused(x):
     with pytest.raises(ValueError, match="x must be one map"):
-        pooling.gradient_flow(x)
+        explorers.GradientFlow(x)
