@@ -18,6 +18,14 @@ def table(headers, rows):
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 
+def folded(shown):
+    """Return a table that stays folded until the reader opens it, for the answer to a prediction.
+
+    JupyterLab unfolds a cell's hidden output whenever the cell is run.
+    """
+    return Markdown(f"<details><summary>Readouts</summary>\n\n{shown.data}\n\n</details>")
+
+
 def against(reference, comparisons, *, within):
     """Return a table of ours beside the reference's, after checking that they agree.
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.algorithms import metrics
-from helpers.notebook import against, show_source, table
+from helpers.notebook import against, folded, show_source, table
 
 
 def test_source_is_the_function_s_own():
@@ -60,3 +60,9 @@ def test_against_refuses_other_shapes():
 def test_against_refuses_what_is_no_bound(within):
     with pytest.raises(ValueError, match="within must be a positive number"):
         against("theirs", {"row": (1, 1)}, within=within)
+
+
+def test_a_folded_table_is_the_table_inside_details():
+    shown = folded(table(["a"], [[1]])).data
+    assert shown.startswith("<details><summary>") and shown.endswith("</details>")
+    assert table(["a"], [[1]]).data in shown.split("\n\n"), "an empty line on both sides, or it would not be a table"
