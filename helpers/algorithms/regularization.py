@@ -76,7 +76,7 @@ def soft_threshold(x, threshold):
 
 
 class Ridge:
-    """Least squares with an L2 penalty: minimise |y - Xw|^2 + alpha |w|^2.
+    """Least squares with an L2 penalty: minimise ‖y - Xw‖² + alpha ‖w‖².
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ class Ridge:
 class ElasticNet:
     """Least squares with both penalties, by coordinate descent.
 
-    Minimise |y - Xw|^2 / (2n) + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) / 2 |w|^2.
+    Minimise ‖y - Xw‖² / (2n) + alpha l1_ratio ‖w‖₁ + alpha (1 - l1_ratio) / 2 ‖w‖².
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class ElasticNet:
     max_iter : int, at least 1
         Sweeps over the coordinates; if they do not suffice, `fit` warns.
     tol : float above 0
-        Stop when no weight moves by more than this share of the largest, and the duality gap is at most tol |y|^2 / n.
+        Stop when no weight moves by more than this share of the largest, and the duality gap is at most tol ‖y‖² / n.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ class ElasticNet:
 
 
 class Lasso(ElasticNet):
-    """Least squares with an L1 penalty: minimise |y - Xw|^2 / (2n) + alpha |w|_1. As `ElasticNet` with l1_ratio 1."""
+    """Least squares with an L1 penalty: minimise ‖y - Xw‖² / (2n) + alpha ‖w‖₁. As `ElasticNet` with l1_ratio 1."""
 
     def __init__(self, alpha=1.0, *, fit_intercept=True, max_iter=1000, tol=1e-4):
         super().__init__(alpha, l1_ratio=1.0, fit_intercept=fit_intercept, max_iter=max_iter, tol=tol)
@@ -268,14 +268,14 @@ def _descend(X, y, w, l1, l2, max_iter, tol):
 
 
 def _coordinate_descent(X, y, w, l1, l2, max_iter, tol):
-    """Minimise |y - Xw|^2 / (2n) + l1 |w|_1 + l2 / 2 |w|^2, one weight at a time, starting at w.
+    """Minimise ‖y - Xw‖² / (2n) + l1 ‖w‖₁ + l2 / 2 ‖w‖², one weight at a time, starting at w.
 
     With the other weights fixed the best w_j has a formula: the correlation of its column with what the others leave
     unexplained, soft-thresholded, then shrunk.
     """
     n, w = len(y), w.copy()
-    power = (X**2).mean(axis=0)  # (d,): |X_j|^2 / n
-    rounding = np.finfo(float).eps * np.sqrt(y @ y / n / (power.max() or 1))  # last digit of a weight of |y| / |X_j|
+    power = (X**2).mean(axis=0)  # (d,): ‖X_j‖² / n
+    rounding = np.finfo(float).eps * np.sqrt(y @ y / n / (power.max() or 1))  # last digit of a weight of ‖y‖ / ‖X_j‖
     r = y - X @ w  # the residual, kept up to date
     for sweep in range(1, max_iter + 1):
         before = w.copy()

@@ -70,7 +70,7 @@ def geometric_margin(w, b, X, y):
     Returns
     -------
     float
-        min y (w x + b) / |w|, in the unit of X.
+        min y (w x + b) / ‖w‖, in the unit of X.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def geometric_margin(w, b, X, y):
 def kernel_matrix(X, Z, kernel="rbf", gamma=1.0, degree=3, coef0=0.0):
     """Inner products, in the kernel's feature space, of each row of X with each row of Z.
 
-    linear: x z.  poly: (gamma x z + coef0)^degree.  rbf: exp(-gamma |x - z|^2).
+    linear: x z.  poly: (gamma x z + coef0)^degree.  rbf: exp(-gamma ‖x - z‖²).
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def _kernel(X, Z, kernel, gamma, degree, coef0):
         return (gamma * X @ Z.T + coef0) ** degree
     center = Z.mean(axis=0)  # distances do not change, and around 0 fewer digits cancel
     X, Z = X - center, Z - center
-    squared = (X**2).sum(axis=1)[:, None] + (Z**2).sum(axis=1) - 2 * X @ Z.T  # (n, m): |x - z|^2
+    squared = (X**2).sum(axis=1)[:, None] + (Z**2).sum(axis=1) - 2 * X @ Z.T  # (n, m): ‖x - z‖²
     return np.exp(-gamma * np.maximum(squared, 0))  # rounding can push a zero below
 
 
@@ -180,7 +180,7 @@ def _smo(K, y, C, tol, max_iter, beta):
     low, high = np.minimum(0, C * y), np.maximum(0, C * y)  # (n,): the bounds of beta
     beta, e = beta.copy(), y - K @ beta
     diagonal = K.diagonal()
-    curvature = np.maximum(diagonal[:, None] + diagonal - 2 * K, TAU)  # of every pair: |phi(x_i) - phi(x_j)|^2
+    curvature = np.maximum(diagonal[:, None] + diagonal - 2 * K, TAU)  # of every pair: ‖phi(x_i) - phi(x_j)‖²
     full = np.where(beta == high, -np.inf, 0.0)  # added to e, it rules out who may not grow
     empty = np.where(beta == low, -np.inf, 0.0)  # who may not shrink
     n_iter = 0
@@ -357,11 +357,11 @@ class SVC:
 
 
 class LinearSVMPrimal:
-    """Linear SVM by Pegasos: stochastic subgradient steps on lambda |w|^2 / 2 + mean hinge loss, lambda = 1 / (n C).
+    """Linear SVM by Pegasos: stochastic subgradient steps on lambda ‖w‖² / 2 + mean hinge loss, lambda = 1 / (n C).
 
     The step at time t is 1 / (lambda (t + t0)). Three changes tame the bias, which is not penalised, as in `SVC`: the
-    columns are centered; t0 = mean |(x, 1)|^2 / (10 lambda), so that the first steps move the decision value of an
-    average sample by at most about 10 (without t0 it would be mean |(x, 1)|^2 / lambda); and the result is the mean of
+    columns are centered; t0 = mean ‖(x, 1)‖² / (10 lambda), so that the first steps move the decision value of an
+    average sample by at most about 10 (without t0 it would be mean ‖(x, 1)‖² / lambda); and the result is the mean of
     the second half of the path.
 
     Parameters

@@ -312,9 +312,9 @@ class KernelLift(Explorer):
     title = "What the kernel lifts"
     size = 620, 420
 
-    lift = Slider(0.0, 0, 1, step=0.05, unit="height per squared radius")
+    lift = Slider(0.0, 0, 1, step=0.05, unit="height / radius²")
     turn = Slider(25, -180, 180, unit="degrees")
-    tilt = Slider(25, 0, 90, unit="degrees, 90: from above")
+    tilt = Slider(25, 0, 90, unit="90: from above")
 
     def __init__(self, X, y):
         points = np.array(_points(X, y))
