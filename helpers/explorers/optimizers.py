@@ -116,11 +116,12 @@ class Race(Explorer):
 
     def _draw_square(self, axes):
         axes.set(xlabel="learning rate", ylabel="beta1")
-        axes.set_title("dark: low loss, empty: off the map", fontsize=10)
+        axes.set_title("dark: low loss, x: off the map", fontsize=10)
         axes.set(xticks=[0, 4, 8, 12], xticklabels=["0.001", "0.01", "0.1", "1"])
         axes.set(yticks=range(len(BETAS1))[::2], yticklabels=BETAS1[::2])
         empty = np.zeros((len(BETAS1), len(RATES), 4), dtype=np.uint8)
         self.square = self.live(axes.imshow(empty, origin="lower", aspect="auto", interpolation="nearest"))
+        (self.gone,) = self.live(axes.plot([], [], "x", ms=6, color=theme.MUTED))
         (self.setting,) = self.live(axes.plot([], [], "o", ms=12, mfc="none", mec=theme.ORANGE, mew=3))
 
     def solve(self, surface, lr, beta1, beta2, weight_decay, racer, time):
@@ -142,9 +143,15 @@ class Race(Explorer):
             self.losses[name].set_data(range(standing.time + 1), np.maximum(standing.losses[name], LOWEST / 1e3))
         self.cut.set_xdata([standing.time, standing.time])
         self.setting.set_data([standing.column], [standing.row])
-        self.square.set_visible(standing.square is not None)
-        if standing.square is not None:
-            self.square.set_data(_colours(standing.square))
+        self._show_square(standing.square)
+
+    def _show_square(self, losses):
+        """Color the square and cross out the settings that have left the map; without a racer it is empty."""
+        self.square.set_visible(losses is not None)
+        rows, columns = ([], []) if losses is None else np.nonzero(np.isnan(losses))
+        self.gone.set_data(columns, rows)
+        if losses is not None:
+            self.square.set_data(_colours(losses))
 
     def readouts(self, standing):
         said = {f"loss, {name}": _in_words(loss[-1]) for name, loss in standing.losses.items()}

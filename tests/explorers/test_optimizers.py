@@ -111,6 +111,9 @@ def test_the_square_holds_the_loss_of_each_setting(race):
     assert (race.lr, race.beta1) == pytest.approx(best)
     unstable = [loss for (lr, beta), loss in losses.items() if lr >= 2 * (1 + beta) / 50]
     assert all(loss == "off the map" or loss > 1 for loss in unstable) and "off the map" in unstable
+    (crosses,) = [line for line in race.figure.axes[2].lines if line.get_marker() == "x"]
+    gone = {(explorers.RATES[column], explorers.BETAS1[row]) for column, row in zip(*crosses.get_data(), strict=True)}
+    assert gone == {setting for setting, loss in losses.items() if loss == "off the map"}
 
 
 def test_nobodys_best_setting_changes_nothing(race):
