@@ -231,28 +231,28 @@ def iou_loss(boxes1, boxes2, reduction="none", eps=1e-7):
     ValueError
         If an argument is no tensor, has another shape, holds NaN or an inverted box, or is out of range.
     """
-    return _reduced(1 - _compare(boxes1, boxes2, eps)[0], reduction)
+    return _reduced(1 - _compare(*_checked(boxes1, boxes2, eps))[0], reduction)
 
 
 def generalized_box_iou_loss(boxes1, boxes2, reduction="none", eps=1e-7):
     """1 - GIoU, from 0 to 2. Arguments, result and errors as in `iou_loss`."""
-    iou, union, (width, height), _ = _compare(boxes1, boxes2, eps)
+    iou, union, (width, height), _ = _compare(*_checked(boxes1, boxes2, eps))
     hull = width * height
     return _reduced(1 - iou + _share(hull - union, hull + eps), reduction)
 
 
 def distance_box_iou_loss(boxes1, boxes2, reduction="none", eps=1e-7):
     """1 - DIoU, from 0 to 2. Arguments, result and errors as in `iou_loss`."""
-    iou, _, _, distance = _compare(boxes1, boxes2, eps)
+    iou, _, _, distance = _compare(*_checked(boxes1, boxes2, eps))
     return _reduced(1 - iou + distance, reduction)
 
 
 def complete_box_iou_loss(boxes1, boxes2, reduction="none", eps=1e-7):
     """1 - CIoU, from 0 to 2.5; alpha counts as a constant. Arguments, result and errors as in `iou_loss`."""
-    iou, _, _, distance = _compare(boxes1, boxes2, eps)
+    iou, _, _, distance = _compare(*_checked(boxes1, boxes2, eps))
     angle1, angle2 = (torch.atan2(*_size(boxes).unbind(-1)) for boxes in (boxes1, boxes2))
     v = 4 / torch.pi**2 * (angle1 - angle2).square()
-    alpha = _share(v, 1 - iou + v + eps).detach()  # a weight, not something to descend on, as in the paper
+    alpha = _share(v, 1 - iou + v + eps).detach()  # a factor, not something to descend on, as in the paper
     return _reduced(1 - iou + distance + alpha * v, reduction)
 
 
@@ -394,12 +394,16 @@ def _angle(box):
     return np.arctan2(box[2] - box[0], box[3] - box[1])
 
 
-def _compare(boxes1, boxes2, eps):
-    """IoU and union of each pair, size of the box around both, and the distance term of DIoU."""
+def _checked(boxes1, boxes2, eps):
     check_number("eps", eps, at_least=0)
     boxes1, boxes2 = _check_tensor("boxes1", boxes1), _check_tensor("boxes2", boxes2)
     if boxes1.shape != boxes2.shape:
         raise ValueError(f"boxes1 and boxes2 must have one shape, got {tuple(boxes1.shape)} and {tuple(boxes2.shape)}")
+    return boxes1, boxes2, eps
+
+
+def _compare(boxes1, boxes2, eps):
+    """IoU and union of each pair, size of the box around both, and the distance term of DIoU."""
     (x1, y1, x2, y2), (u1, v1, u2, v2) = boxes1.unbind(-1), boxes2.unbind(-1)
     width = (torch.minimum(x2, u2) - torch.maximum(x1, u1)).relu()
     height = (torch.minimum(y2, v2) - torch.maximum(y1, v1)).relu()

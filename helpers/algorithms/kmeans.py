@@ -29,7 +29,8 @@ from ..validation import (
 def lloyd_step(X, centers):
     """One iteration: give every sample to its nearest center, then move every center to the mean of its samples.
 
-    A center without samples moves to the sample that is farthest from its own center.
+    A center without samples moves to the sample that is farthest from its own center; while there are fewer samples
+    than centers, those that find none left share the mean of the largest cluster.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def _update(X, labels, centers):
         distance = ((X - centers[labels]) ** 2).sum(axis=1)
         farthest = np.argsort(-distance, kind="stable")[: len(empty)]
         labels = labels.copy()
-        labels[farthest] = empty
+        labels[farthest] = empty[: len(X)]
     counts = np.bincount(labels, minlength=k)
     sums = np.stack([np.bincount(labels, column, k) for column in X.T], axis=1)  # adds up a column by cluster
     means = sums / np.maximum(counts, 1)[:, None]

@@ -11,7 +11,7 @@ from .. import datasets, theme
 from ..algorithms import boxes
 from .controls import Choice, Slider, State, button
 from .explorer import Explorer
-from .handles import Boxes, Points
+from .handles import Boxes, Line, Points
 
 MEASURES = {
     "IoU": boxes.box_iou,
@@ -45,7 +45,7 @@ class Overlap(Explorer):
     """
 
     title = "Two boxes and four measures"
-    size = 640, 420
+    size = 640, 440
 
     boxes = State(())
 
@@ -57,15 +57,21 @@ class Overlap(Explorer):
         axes = figure.subplots()
         axes.set(xlim=(0, WIDTH), ylim=(0, HEIGHT), xlabel="x (px)", ylabel="y (px)", aspect="equal")
         axes.grid()
-        hull = Rectangle((0, 0), 0, 0, facecolor="none", edgecolor=theme.INK, linestyle=":", linewidth=2)
-        both = Rectangle((0, 0), 0, 0, facecolor=theme.SKY, edgecolor=theme.INK, linewidth=0, alpha=0.6, hatch="//")
-        self.hull, self.both = self.live([axes.add_patch(hull), axes.add_patch(both)])
-        looks = (theme.BLUE, "-", "$A$"), (theme.VERMILLION, "--", "$B$")
-        self.sides, self.centers = [], []
-        for colour, line, letter in looks:
+        hull = {"facecolor": "none", "edgecolor": theme.INK, "linestyle": ":", "linewidth": 2}
+        both = {"facecolor": theme.SKY, "edgecolor": theme.INK, "linewidth": 0, "alpha": 0.6, "hatch": "//"}
+        self.hull = self.live(axes.add_patch(Rectangle((0, 0), 0, 0, **hull, label="box around both")))
+        (self.diagonal,) = self.live(axes.plot([], [], ":", color=theme.MUTED, linewidth=1.5, label="its diagonal"))
+        self.both = self.live(axes.add_patch(Rectangle((0, 0), 0, 0, **both, label="intersection")))
+        distance = {"color": theme.INK, "linewidth": 1.5, "label": "centers"}
+        (self.between,) = self.live(axes.plot([], [], "o-", **distance))
+        self.sides, self.names = [], []
+        looks = ("A", theme.BLUE, "-", "left", "bottom"), ("B", theme.VERMILLION, "--", "right", "top")
+        for name, colour, line, side, end in looks:  # each name in a corner of its own: they part when centers meet
             self.sides += self.live(axes.plot([], [], color=colour, linestyle=line, linewidth=4))
-            self.centers += self.live(axes.plot([], [], marker=letter, color=colour, markersize=16, zorder=3))
-        (self.between,) = self.live(axes.plot([], [], color=theme.INK, linestyle="-", linewidth=1.5))
+            disc = {"boxstyle": "circle", "facecolor": theme.PAPER, "edgecolor": colour}
+            at = {"ha": side, "va": end, "xytext": (9, 9) if name == "A" else (-9, -9), "textcoords": "offset points"}
+            self.names.append(self.live(axes.annotate(name, (0, 0), **at, bbox=disc, zorder=3)))
+        figure.legend(loc="outside lower center", ncols=4, columnspacing=1.2, fontsize=10)
         self.hand(Boxes(axes, "boxes"))
 
     def solve(self, boxes):
@@ -84,9 +90,11 @@ class Overlap(Explorer):
         self.hull.set_bounds(*pair.boxes[:, :2].min(axis=0), *pair.around)
         self.both.set_bounds(*pair.corner, *(pair.shared if pair.shared.all() else (0, 0)))
         self.between.set_data(*pair.centers.T)
-        for n in (0, 1):
-            self.sides[n].set_data(*_outline(pair.boxes[n : n + 1]))
-            self.centers[n].set_data(*pair.centers[n : n + 1].T)
+        low, high = pair.boxes[:, :2].min(axis=0), pair.boxes[:, 2:].max(axis=0)
+        self.diagonal.set_data(*np.transpose([low, high]))
+        for box, sides, name in zip(pair.boxes, self.sides, self.names, strict=True):
+            sides.set_data(*_outline(box))
+            name.xy = box[:2] if name.get_text() == "A" else box[2:]
 
     def readouts(self, pair):
         shared = float(pair.shared.prod())
@@ -163,22 +171,20 @@ class Race(Explorer):
 
     def draw(self, figure):
         scene, chart = figure.subplots(1, 2, width_ratios=[1, 1.1])
-        scene.set(xlim=(5.8, 14.2), ylim=(5.8, 14.2), box_aspect=1, xlabel="x", ylabel="y", title="The boxes now")
+        scene.set(xlim=(5.8, 14.2), ylim=(5.8, 14.2), box_aspect=1, xlabel="x", ylabel="y", title="Thick: the target")
         scene.plot(*_outline(boxes.box_convert([TARGET], "cxcywh", "xyxy")), color=theme.INK, linewidth=4)
-        scene.annotate(
-            "target", TARGET[:2], (10, 6.6), ha="center", arrowprops={"arrowstyle": "-", "color": theme.MUTED}
-        )
-        chart.set(xlim=(0, STEPS), ylim=(1e-4, 20), yscale="log", xlabel="step", title="Error: Δx + Δy + Δw + Δh")
+        chart.set(xlim=(-4, STEPS + 4), ylim=(1e-4, 20), yscale="log", xlabel="step", title="Error: Δx + Δy + Δw + Δh")
         chart.grid()
         self.runners, self.curves = [], []
         for name, (_, colour, line) in LOSSES.items():
             self.runners += self.live(scene.plot([], [], color=colour, linestyle=line, linewidth=3))
-            self.curves += self.live(chart.plot([], [], color=colour, linestyle=line, label=name))
+            curve = {"color": colour, "linestyle": line, "marker": "o", "markevery": [-1], "label": name}
+            self.curves += self.live(chart.plot([], [], **curve))
         figure.legend(handles=self.curves, loc="outside lower center", ncols=4, handlelength=3)
         marker = {"color": theme.ORANGE, "markeredgecolor": theme.INK, "markersize": 11}
         (self.begin,) = self.live(scene.plot([], [], "o", **marker))
         self.cursor = self.live(chart.axvline(0, color=theme.INK, linewidth=1.5))
-        self.hand(Points(scene, "start"))
+        self.hand(Points(scene, "start"), Line(chart, "step"))
 
     def solve(self, step, shape, start):
         cells = [round((c - t) / SPACING) for c, t in zip(start[0], TARGET[:2], strict=True)]
@@ -186,22 +192,30 @@ class Race(Explorer):
         paths, errors, overlaps = _races()
         case = slice(None), slice(None), list(SHAPES).index(shape), row + REACH, column + REACH
         begin = TARGET[0] + column * SPACING, TARGET[1] + row * SPACING
-        return step, begin, paths[case][:, step], errors[case], overlaps[case][:, step]
+        return _Moment(begin, paths[case][:, step], errors[case][:, : step + 1], overlaps[case][:, step])
 
-    def show(self, solution):
-        step, begin, places, errors, _ = solution
-        for runner, curve, place, error in zip(self.runners, self.curves, places, errors, strict=True):
-            runner.set_data(*_outline(place[None]))
-            curve.set_data(range(step + 1), error[: step + 1])  # what is to come is for the reader to predict
-        self.begin.set_data(*np.array(begin)[:, None])
+    def show(self, moment):
+        for runner, curve, place, error in zip(self.runners, self.curves, moment.places, moment.errors, strict=True):
+            runner.set_data(*_outline(place))
+            curve.set_data(range(len(error)), error)
+        self.begin.set_data(*np.transpose([moment.begin]))
+        step = moment.errors.shape[1] - 1
         self.cursor.set_xdata([step, step])
 
-    def readouts(self, solution):
-        step, _, _, errors, overlaps = solution
+    def readouts(self, moment):
         return {
-            **{f"error, {name} loss": float(error[step]) for name, error in zip(LOSSES, errors, strict=True)},
-            **{f"IoU reached, {name} loss": float(iou) for name, iou in zip(LOSSES, overlaps, strict=True)},
+            **{f"error, {name} loss": float(error[-1]) for name, error in zip(LOSSES, moment.errors, strict=True)},
+            **{f"IoU reached, {name} loss": float(iou) for name, iou in zip(LOSSES, moment.overlaps, strict=True)},
         }
+
+
+class _Moment(NamedTuple):
+    """Where the race began, (2,); the four boxes now, (4, 4); errors up to now, (4, step + 1); IoU now, (4,)."""
+
+    begin: tuple
+    places: np.ndarray
+    errors: np.ndarray
+    overlaps: np.ndarray
 
 
 @cache
@@ -225,7 +239,7 @@ METHODS = "NMS", "Soft-NMS, linear", "Soft-NMS, Gaussian"
 
 
 class Suppression(Explorer):
-    """Thin out detections on a photograph by NMS or Soft-NMS; slide the threshold.
+    """Thin out detections on a photograph by NMS or Soft-NMS; slide the threshold. Kept boxes carry their final score.
 
     Parameters
     ----------
@@ -266,9 +280,11 @@ class Suppression(Explorer):
         dark = [withStroke(linewidth=5, foreground="black")]
         (self.dropped,) = self.live(axes.plot([], [], color="white", linestyle=":", linewidth=1.5))
         (self.kept,) = self.live(axes.plot([], [], color=theme.YELLOW, linestyle="-", linewidth=2.5, path_effects=dark))
-        tags = {"fontsize": 9, "color": "black", "va": "top", "zorder": 4}
+        tags = {"fontsize": 9, "color": "black", "zorder": 4}
         paper = {"facecolor": theme.YELLOW, "edgecolor": "black", "pad": 1.5}
-        self.tags = self.live([axes.text(x, y, f"{s:.2f}", **tags, bbox=paper) for x, y, s in self._corners()])
+        self.tags = self.live(
+            [axes.text(x, y, "", ha=ha, va=va, **tags, bbox=paper) for x, y, ha, va in self._corners()]
+        )
         lost = {"ha": "center", "va": "center", "fontsize": 13, "color": "white", "zorder": 3}
         paper = {"facecolor": theme.VERMILLION, "edgecolor": "black", "pad": 3}
         middles = (self.objects[:, :2] + self.objects[:, 2:]) / 2
@@ -278,23 +294,27 @@ class Suppression(Explorer):
         if method == "NMS":
             keep = boxes.nms(self.candidates, self.scores, iou_threshold)
             keep = keep[self.scores[keep] >= score_threshold]
+            lowered = self.scores[keep]
         else:
             decay = method.split()[-1].lower()
-            keep, _ = boxes.soft_nms(self.candidates, self.scores, iou_threshold, sigma, score_threshold, decay)
-        kept = np.isin(np.arange(len(self.scores)), keep)
-        return kept, self.hits[kept].any(axis=0)
+            keep, lowered = boxes.soft_nms(self.candidates, self.scores, iou_threshold, sigma, score_threshold, decay)
+        scores = np.full(len(self.scores), np.nan)
+        scores[keep] = lowered
+        return scores, self.hits[keep].any(axis=0)
 
     def show(self, solution):
-        kept, found = solution
+        scores, found = solution
+        kept = ~np.isnan(scores)
         self.kept.set_data(*_outline(self.candidates[kept]))
         self.dropped.set_data(*_outline(self.candidates[~kept]))
-        for tag, shown in zip(self.tags, kept, strict=True):
-            tag.set_visible(shown)
+        for tag, score in zip(self.tags, scores, strict=True):
+            tag.set(visible=not np.isnan(score), text=f"{score:.2f}")
         for mark, seen in zip(self.lost, found, strict=True):
             mark.set_visible(not seen)
 
     def readouts(self, solution):
-        kept, found = (int(flags.sum()) for flags in solution)
+        scores, found = solution
+        kept, found = int((~np.isnan(scores)).sum()), int(found.sum())
         return {
             "candidates": len(self.scores),
             "kept": kept,
@@ -305,9 +325,14 @@ class Suppression(Explorer):
         }
 
     def _corners(self):
-        """Where each score stands: just inside its box's upper side, one after the other for boxes of one object."""
-        for n, ((x1, y1, _, _), score) in enumerate(zip(self.candidates, self.scores, strict=True)):
-            yield x1 + 4 + 40 * (n % 3), y1 + 4, score
+        """Where each score stands, inside its box: nearly equal boxes that follow each other use different corners."""
+        for n, (x1, y1, x2, y2) in enumerate(self.candidates):
+            corners = (
+                (x1 + 4, y1 + 4, "left", "top"),
+                (x2 - 4, y1 + 4, "right", "top"),
+                (x1 + 4, y2 - 4, "left", "bottom"),
+            )
+            yield corners[n % 3]
 
 
 def examples():

@@ -326,6 +326,8 @@ class Explorer:
 
     def _photograph(self):
         """The opening state as a PNG, with a line that says how to make it live."""
+        for legend in self.figure.legends:  # they would move to the edge of what is saved, onto the line
+            legend.set_bbox_to_anchor((0, 0, 1, 1), self.figure.transFigure)
         width, height = self.figure.get_size_inches()
         line = self.figure.text(0.01, -0.01, "A picture. Run this cell to make it live.", fontsize=10, va="top")
         line.set_color(theme.MUTED)

@@ -51,7 +51,9 @@ class StepThrough(Explorer):
         left.margins(0.08)
         left.set(xlim=left.get_xlim(), ylim=left.get_ylim())
         total = ((self.X - self.X.mean(axis=0)) ** 2).sum()
-        right.set(xlabel="step", xlim=(0, STEPS), yscale="log", ylim=(0.5 * min(self.lowest.values()), 3 * total))
+        right.set(
+            xlabel="step", xlim=(-0.7, STEPS + 0.7), yscale="log", ylim=(0.5 * min(self.lowest.values()), 3 * total)
+        )
         right.set_title("Inertia (dashed: best of 20)")
         right.grid(axis="y")
         looks = [{"marker": marker, "color": colour} for colour, marker in CLUSTERS]
@@ -78,7 +80,7 @@ class StepThrough(Explorer):
         self.paths.set_data(*walked.reshape(-1, 2).T)
         self.centers.set_data(*run.centers[step].T)
         self.curve.set_data(range(step + 1), run.inertia[: step + 1])
-        self.best.set_data([0, STEPS], [run.lowest, run.lowest])
+        self.best.set_data([0, STEPS], [run.lowest] * 2)
         self.cut.set_xdata([step, step])
 
     def readouts(self, run):

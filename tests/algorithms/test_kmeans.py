@@ -77,6 +77,13 @@ def test_empty_clusters_move_as_in_sklearn(far):
     assert len(np.unique(ours.labels_)) == len(start)
 
 
+def test_a_step_with_more_centers_than_samples():
+    X = np.array([[0.0, 1], [4, 1]])
+    labels, centers, inertia = lloyd_step(X, [[9.0, 9], [0, 0], [5, 0], [8, 8], [7, 9]])
+    assert labels.tolist() == [1, 2] and inertia == 1 + 2
+    assert {tuple(center) for center in centers.tolist()} == {(0, 1), (4, 1)}, "each sample has a center of its own"
+
+
 def test_an_empty_cluster_takes_the_farthest_sample():
     X = np.array([[0.0], [1.0], [2.0], [10.0]])
     labels, centers, inertia = lloyd_step(X, np.array([[1.0], [50.0]]))

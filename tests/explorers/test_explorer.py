@@ -5,6 +5,7 @@ import gc
 import io
 import time
 import weakref
+from base64 import b64decode
 from functools import partial
 
 import numpy as np
@@ -377,6 +378,21 @@ def test_display_carries_a_live_widget_the_opening_picture_and_text(dot):
     assert "application/vnd.jupyter.widget-view+json" in bundle
     explorer.set(x=1)
     assert explorer._repr_mimebundle_()["image/png"] == bundle["image/png"], "the picture is that of the opening state"
+
+
+class Named(Dot):
+    def draw(self, figure):
+        super().draw(figure)
+        self.dot.set_label("the dot")
+        figure.legend(loc="outside lower center")
+
+
+def test_a_legend_below_stays_above_the_line_under_the_picture():
+    explorer = Named()
+    png = b64decode(explorer._repr_mimebundle_()["image/png"])
+    picture = np.asarray(Image.open(io.BytesIO(png)).convert("RGBA"))
+    assert same(picture[:200], shown(explorer))
+    explorer.close()
 
 
 def test_readouts_show_four_digits_thousands_and_escape():

@@ -242,7 +242,7 @@ ciou_loss = Exercise(
         "target": FOUR,
     },
     hints=(
-        "Three terms are added: 1 - IoU, the squared distance of the centres over the squared diagonal, alpha times v.",
+        "Three terms are added: 1 - IoU, the squared distance of the centers over the squared diagonal, alpha times v.",
         "The diagonal is that of the smallest box around both. Write alpha under torch.no_grad() or detach it.",
         "hull = torch.maximum(high1, high2) - torch.minimum(low1, low2); rho2 = ((low1 + high1 - low2 - high2) / 2)"
         ".square().sum(-1); loss = 1 - iou + rho2 / hull.square().sum(-1) + alpha.detach() * v.",
@@ -251,7 +251,7 @@ ciou_loss = Exercise(
 
 
 def terms(prediction, target):
-    """IoU, squared distance of the centres, size of the box around both, v."""
+    """IoU, squared distance of the centers, size of the box around both, v."""
     low1, high1, low2, high2 = prediction[:, :2], prediction[:, 2:], target[:, :2], target[:, 2:]
     both = (torch.minimum(high1, high2) - torch.maximum(low1, low2)).clamp(min=0).prod(-1)
     size1, size2 = high1 - low1, high2 - low2
