@@ -156,8 +156,8 @@ def not_penalised(X, y, alpha):
     return np.linalg.lstsq(X, y)[0]
 
 
-@ridge.wrong("No intercept is asked for: do not centre the data.")
-def centred(X, y, alpha):
+@ridge.wrong("No intercept is asked for: do not center the data.")
+def centered(X, y, alpha):
     return normal_equations(X - X.mean(axis=0), y - y.mean(), alpha)
 
 
