@@ -89,6 +89,7 @@ def pixels(explorer, unlike=None):
 def test_after_run_all_every_explorer_stands_at_its_opening(bench):
     assert bench.names, "the notebook gives its explorers no names"
     assert bench.ask("{name: [e.values, e.opening] for name, e in found.items() if e.values != e.opening}") == {}
+    assert bench.page.locator(".jp-OutputArea-output details[open]").count() == 0, "an answer stands open"
     errors = bench.page.locator(".jp-RenderedText[data-mime-type*=error], .jp-RenderedText[data-mime-type*=stderr]")
     assert errors.count() == 0
 
