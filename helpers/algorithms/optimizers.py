@@ -64,7 +64,7 @@ def adam_step(p, g, m, v, t, lr, beta1, beta2, eps):
     """Running means m of g and v of g^2, corrected for their start from 0."""
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
-    m_hat = m / (1 - beta1**t)  # after t steps the weights in the mean add up to 1 - beta^t, not to 1
+    m_hat = m / (1 - beta1**t)  # after t steps the coefficients in the mean add up to 1 - beta^t, not to 1
     v_hat = v / (1 - beta2**t)
     return p - lr * m_hat / (np.sqrt(v_hat) + eps), m, v  # m and v are kept uncorrected
 

@@ -123,12 +123,12 @@ class GradientFlow(Explorer):
         inside = flow.gradient[1 : height + 1, 1 : width + 1]
         return {
             "output cells": f"{flow.out.shape[0]} x {flow.out.shape[1]}",
-            "chosen cell (row, column)": f"{flow.row}, {flow.column}",
+            "cell (row, column)": f"{flow.row}, {flow.column}",
             "its value": flow.out[flow.row, flow.column],
             "gradient sent, sum": flow.senders,
             "gradient arrived, sum": round(float(inside.sum()), 9),
             "leaked into the padding": round(float(flow.gradient.sum() - inside.sum()), 9),
-            "input cells without gradient": int((inside == 0).sum()),
+            "cells without gradient": int((inside == 0).sum()),
             "largest gradient in a cell": inside.max(),
         }
 
@@ -293,7 +293,7 @@ class Photograph(Explorer):
 
     def readouts(self, solution):
         pooled, inside = solution
-        return pooled.readouts | {"in the frame, pixels reached": int(pooled.reached[inside].sum())}
+        return pooled.readouts | {"pixels reached in frame": int(pooled.reached[inside].sum())}
 
     def _framed(self, x, y):
         """The rows and columns of the frame about (x, y), inside the image."""

@@ -112,7 +112,7 @@ adam = Exercise(
     forbidden=LIBRARY,
     hints=(
         "Two running means, one of g, one of its square. Both start from zero and so are too small at first.",
-        "After t steps the weights of a mean add up to 1 - beta**t: divide by it, but keep the undivided mean.",
+        "After t steps the coefficients of a mean add up to 1 - beta**t: divide by it, but keep the undivided mean.",
         "m = beta1 * m + (1 - beta1) * g, v likewise with g**2; then p - lr * m / (1 - beta1**t) over "
         "np.sqrt(v / (1 - beta2**t)) + eps.",
     ),
