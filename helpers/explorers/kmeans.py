@@ -54,7 +54,7 @@ class StepThrough(Explorer):
         right.set(
             xlabel="step", xlim=(-0.7, STEPS + 0.7), yscale="log", ylim=(0.5 * min(self.lowest.values()), 3 * total)
         )
-        right.set_title("Inertia (dashed: best of 20)")
+        right.set_title("Inertia (dashed: best of 20)", loc="right")
         right.grid(axis="y")
         looks = [{"marker": marker, "color": colour} for colour, marker in CLUSTERS]
         plots = [left.plot([], [], linestyle="", ms=6, mec=theme.PAPER, **look)[0] for look in looks]
