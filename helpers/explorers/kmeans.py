@@ -39,6 +39,7 @@ class StepThrough(Explorer):
         self.X, self.labels = np.asarray(X, dtype=float), labels
         if self.X.ndim != 2 or self.X.shape[1] != 2:
             raise ValueError(f"X must be (n, 2), got shape {self.X.shape}")
+        self.title = f"{self.title}: {labels[0]} and {labels[1]}"  # a notebook may hold several
         ks = range(2, len(CLUSTERS) + 1)
         self.lowest = {k: kmeans.KMeans(k, n_init=20, random_state=0).fit(self.X).inertia_ for k in ks}
         self.run = cache(self._run)
