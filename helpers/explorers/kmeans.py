@@ -39,6 +39,7 @@ class StepThrough(Explorer):
         self.X, self.labels = np.asarray(X, dtype=float), labels
         if self.X.ndim != 2 or self.X.shape[1] != 2:
             raise ValueError(f"X must be (n, 2), got shape {self.X.shape}")
+        self.title = f"{self.title}: {labels[0]} and {labels[1]}"  # a notebook may hold several
         ks = range(2, len(CLUSTERS) + 1)
         self.lowest = {k: kmeans.KMeans(k, n_init=20, random_state=0).fit(self.X).inertia_ for k in ks}
         self.run = cache(self._run)
@@ -54,7 +55,7 @@ class StepThrough(Explorer):
         right.set(
             xlabel="step", xlim=(-0.7, STEPS + 0.7), yscale="log", ylim=(0.5 * min(self.lowest.values()), 3 * total)
         )
-        right.set_title("Inertia (dashed: best of 20)")
+        right.set_title("Inertia (dashed: best of 20)", loc="right")
         right.grid(axis="y")
         looks = [{"marker": marker, "color": colour} for colour, marker in CLUSTERS]
         plots = [left.plot([], [], linestyle="", ms=6, mec=theme.PAPER, **look)[0] for look in looks]

@@ -170,6 +170,7 @@ def test_leaves_are_the_measurements_without_their_ties():
     wh = explorers.leaves()
     measured = np.concatenate([datasets.iris().X[:, :2], datasets.iris().X[:, 2:]])
     assert np.abs(wh - measured).max() < 0.05 and len(np.unique(wh)) == wh.size
+    assert np.ptp(np.log(wh.prod(axis=1))) > np.log(200), "areas differ more than 200-fold, as the notebook says"
 
 
 def test_k_is_dragged_along_the_curve(anchors):
