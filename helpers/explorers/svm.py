@@ -109,7 +109,8 @@ class Margin(Explorer):
             "training error, %": round(100 * float(np.mean(margins <= 0)), 1),
             "primal objective": float(f"{street.primal:.3g}"),
             "duality gap, of the primal": _coarse(street.gap),
-            "points; a click adds a": f"{len(street.y)}; {NAMES[street.new_class]}",
+            "points": len(street.y),
+            "a click adds a": NAMES[street.new_class],
         }
 
     def _column(self, x, y, kernel, gamma):
