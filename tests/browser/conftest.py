@@ -1,5 +1,6 @@
 """A real JupyterLab on this machine, and a real Chromium looking at it."""
 
+import io
 import os
 import shutil
 import socket
@@ -7,8 +8,11 @@ import subprocess
 import sys
 import time
 import urllib.request
+from base64 import b64decode
 
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from helpers.topics import ROOT
@@ -27,6 +31,22 @@ def find_chromium():
     """Return the path of a Chromium or Chrome, or None."""
     found = [os.environ.get("VIVA_CHROMIUM"), *map(shutil.which, NAMES), *filter(os.path.exists, PLACES)]
     return next(filter(None, found), None)
+
+
+def pixels(explorer, unlike=None):
+    """The picture that the page holds, once it differs from `unlike` and has come to rest.
+
+    Read from the canvas itself: a screenshot of the page is resampled when text above moves it by half a pixel.
+    """
+    canvas, before = explorer.locator("canvas").first, None
+    for _ in range(40):
+        url = canvas.evaluate("canvas => canvas.toDataURL()")
+        picture = np.asarray(Image.open(io.BytesIO(b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
+        if url == before and not np.array_equal(picture, unlike):
+            return picture
+        before = url
+        canvas.page.wait_for_timeout(300)
+    raise TimeoutError("the picture did not change and come to rest within 12 s")
 
 
 class Lab:

@@ -1,17 +1,14 @@
 """Every explorer of every notebook, in a real JupyterLab on a small laptop screen with the side bar open."""
 
-import io
 import json
 import shutil
-from base64 import b64decode
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from helpers.topics import TOPICS
 
-from .conftest import ARTIFACTS
+from .conftest import ARTIFACTS, pixels
 
 NOTEBOOKS = [topic.notebook for topic in TOPICS if topic.ready]
 FIND = """
@@ -71,19 +68,6 @@ def bench(request, lab):
     bench = Bench(lab, request.param, sidebar=True, size=(1280, 720))
     yield bench
     bench.close()
-
-
-def pixels(explorer, unlike=None):
-    """The picture that the page holds, once it differs from `unlike` and has come to rest."""
-    canvas, before = explorer.locator("canvas").first, None
-    for _ in range(40):
-        url = canvas.evaluate("canvas => canvas.toDataURL()")
-        picture = np.asarray(Image.open(io.BytesIO(b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
-        if url == before and not np.array_equal(picture, unlike):
-            return picture
-        before = url
-        canvas.page.wait_for_timeout(300)
-    raise TimeoutError("the picture did not change and come to rest within 12 s")
 
 
 def test_after_run_all_every_explorer_stands_at_its_opening(bench):

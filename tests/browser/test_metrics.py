@@ -1,16 +1,13 @@
 """Topic 05 in a real JupyterLab: the picture follows the keyboard and the mouse."""
 
-import io
 import json
-from base64 import b64decode
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from helpers.canonical import WIDGET_VIEW
 
-from .conftest import ARTIFACTS
+from .conftest import ARTIFACTS, pixels
 
 
 @pytest.fixture(scope="module")
@@ -38,22 +35,6 @@ def explorer(page):
     explorer.get_by_role("button", name="Reset").click()
     page.wait_for_timeout(300)
     return explorer
-
-
-def pixels(explorer, unlike=None):
-    """The picture that the browser holds, once it differs from `unlike` and no new frame has come for half a second.
-
-    Read from the canvas itself: a screenshot of the page is resampled when text above moves it by half a pixel.
-    """
-    canvas, before = explorer.locator("canvas").first, None
-    for _ in range(40):
-        url = canvas.evaluate("canvas => canvas.toDataURL()")
-        picture = np.asarray(Image.open(io.BytesIO(b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
-        if url == before and not np.array_equal(picture, unlike):
-            return picture
-        before = url
-        canvas.page.wait_for_timeout(500)
-    raise TimeoutError("the picture did not change and come to rest within 20 s")
 
 
 def cut_at(picture):
