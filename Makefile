@@ -20,7 +20,7 @@ test: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --nbval --ignore tests/browser tests notebooks
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest -n $(JOBS) --dist loadgroup tests/browser
 
 portable: .venv/installed  # the numbers again, as on other processors, with other threads, languages and time zones
 	$(BIN)/python -m tests.portable
