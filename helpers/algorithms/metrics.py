@@ -122,7 +122,7 @@ def fbeta(tp, fp, fn, *, beta, zero_division=0.0):
 
     References
     ----------
-    van Rijsbergen, "Information Retrieval", 2nd ed. (1979), chapter 7.
+    van Rijsbergen, "Information Retrieval", 2nd ed. (1979), chapter 7, where the ratio is printed upside down.
     """
     tp, fp, fn = (check_array(name, count) for name, count in (("tp", tp), ("fp", fp), ("fn", fn)))
     if not tp.shape == fp.shape == fn.shape:

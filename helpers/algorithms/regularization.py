@@ -46,7 +46,7 @@ def l2_penalty(w):
 
 
 def l2_gradient(w):
-    """The weights themselves, which is why the L2 penalty is called weight decay. As `l1_penalty`."""
+    """The weights themselves, so a plain gradient step shrinks all by one factor: weight decay. As `l1_penalty`."""
     return check_array("w", w).copy()
 
 

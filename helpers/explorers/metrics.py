@@ -153,7 +153,7 @@ class Imbalance(Explorer):
     y_score : (n,) array_like
     """
 
-    title = "Imbalance: ROC stays, precision falls"
+    title = "Imbalance: more negatives per positive"
     size = 660, 340
 
     ratio = LogSlider(1, 1, 1000, step=0.05, label="negatives per positive")

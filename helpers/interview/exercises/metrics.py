@@ -39,7 +39,7 @@ counts = Exercise(
     id="metrics/confusion_counts",
     signature="confusion_counts(y_true, y_pred) -> tn, fp, fn, tp",
     task="Count the true negatives, false positives, false negatives and true positives. Both arrays hold 0 and 1.",
-    task_zh="统计真负、假正、假负、真正的个数。两个数组只含 0 和 1。",
+    task_zh="分别统计真负例（TN）、假正例（FP）、假负例（FN）、真正例（TP）的个数。两个数组只含 0 和 1。",
     reference=confusion_counts,
     tiers=(classes_and([0, 1], 2, 5), pairs_of_classes_and([0, 1], 1, 20)),
     narrow={"y_true": "distinct: holds 0 and 1", "y_pred": "distinct: holds 0 and 1"},
@@ -297,7 +297,7 @@ average_precision = Exercise(
     signature="average_precision(y_true, y_score) -> ap",
     task="Return the average precision: over the distinct scores from the highest down, the sum of the precision times "
     "the gain of recall. No interpolation; scores may be tied.",
-    task_zh="计算平均精度 AP：按不同分数从高到低，对“精确率 × 召回率增量”求和。不插值；分数可能相同。",
+    task_zh="计算平均精确率（AP）：按不同分数从高到低，对“精确率 × 召回率增量”求和。不插值；分数可能相同。",
     reference=metrics.average_precision_score,
     **CURVE,
     forbidden=("sklearn.metrics",),
