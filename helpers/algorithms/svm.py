@@ -5,7 +5,7 @@ Names and learned attributes follow scikit-learn. In the two-class functions y i
 References
 ----------
 Cortes and Vapnik, "Support-vector networks", Machine Learning 20 (1995).
-Platt, "Fast training of support vector machines using sequential minimal optimization" (1998).
+Platt, "Sequential minimal optimization: a fast algorithm for training support vector machines", MSR-TR-98-14 (1998).
 Fan, Chen and Lin, "Working set selection using second order information for training support vector machines",
 JMLR 6 (2005).
 Shalev-Shwartz, Singer, Srebro and Cotter, "Pegasos: primal estimated sub-gradient solver for SVM",
