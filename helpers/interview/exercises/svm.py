@@ -127,7 +127,7 @@ def sample_by_sample(w, b, X, y, C):
     return grad_w, grad_b
 
 
-@primal_subgradient.wrong("The bias is not penalised: its gradient has no b in it.")
+@primal_subgradient.wrong("The bias is not penalized: its gradient has no b in it.")
 def penalised_bias(w, b, X, y, C):
     grad_w, grad_b = masked(w, b, X, y, C)
     return grad_w, grad_b + b
