@@ -70,7 +70,7 @@ def adam_step(p, g, m, v, t, lr, beta1, beta2, eps):
 
 
 def amsgrad_step(p, g, m, v, v_max, t, lr, beta1, beta2, eps):
-    """Adam that divides by the largest v so far, so that no entry's rate rises again."""
+    """Adam that divides by the largest v so far: a large gradient is never forgotten."""
     _, m, v = adam_step(p, g, m, v, t, lr, beta1, beta2, eps)
     v_max = np.maximum(v_max, v)
     return p - lr * m / (1 - beta1**t) / (np.sqrt(v_max / (1 - beta2**t)) + eps), m, v, v_max

@@ -167,7 +167,7 @@ def adaptive_avg_pool2d(x, output_size):
     """Take means so that the output has the size wanted, whatever the size of the input.
 
     Output row i averages the input rows from floor(i H / H_out) up to, and without, ceil((i + 1) H / H_out).
-    Neighbours share a row where H_out does not divide H.
+    Rows i - 1 and i of the output share an input row where i H / H_out is no integer.
 
     Parameters
     ----------

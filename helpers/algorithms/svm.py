@@ -5,7 +5,7 @@ Names and learned attributes follow scikit-learn. In the two-class functions y i
 References
 ----------
 Cortes and Vapnik, "Support-vector networks", Machine Learning 20 (1995).
-Platt, "Fast training of support vector machines using sequential minimal optimization" (1998).
+Platt, "Sequential minimal optimization: a fast algorithm for training support vector machines", MSR-TR-98-14 (1998).
 Fan, Chen and Lin, "Working set selection using second order information for training support vector machines",
 JMLR 6 (2005).
 Shalev-Shwartz, Singer, Srebro and Cotter, "Pegasos: primal estimated sub-gradient solver for SVM",
@@ -130,7 +130,7 @@ def _kernel(X, Z, kernel, gamma, degree, coef0):
 def smo(K, y, C, tol=1e-3, max_iter=-1, beta=None):
     """Solve the SVM's dual two variables at a time, the pair chosen by second-order information.
 
-    With beta = y alpha the dual reads: maximise sum |beta| - beta K beta / 2, where beta sums to 0 and each y beta lies
+    With beta = y alpha the dual reads: maximize sum |beta| - beta K beta / 2, where beta sums to 0 and each y beta lies
     in [0, C]. The residual e = y - K beta is the dual's gradient: moving weight t from j to i gains t (e_i - e_j) to
     first order and costs t^2 (K_ii + K_jj - 2 K_ij) / 2. So i has the largest e that may still grow, and j promises the
     largest gain from a full step. At the optimum no e that may grow exceeds one that may shrink.
@@ -359,7 +359,7 @@ class SVC:
 class LinearSVMPrimal:
     """Linear SVM by Pegasos: stochastic subgradient steps on lambda ‖w‖² / 2 + mean hinge loss, lambda = 1 / (n C).
 
-    The step at time t is 1 / (lambda (t + t0)). Three changes tame the bias, which is not penalised, as in `SVC`: the
+    The step at time t is 1 / (lambda (t + t0)). Three changes tame the bias, which is not penalized, as in `SVC`: the
     columns are centered; t0 = mean ‖(x, 1)‖² / (10 lambda), so that the first steps move the decision value of an
     average sample by at most about 10 (without t0 it would be mean ‖(x, 1)‖² / lambda); and the result is the mean of
     the second half of the path.

@@ -225,6 +225,41 @@ def test_the_formulas_are_what_the_classes_do():
             np.testing.assert_array_equal(a, kept, err_msg=f"{step.__name__} changed its argument")
 
 
+@pytest.mark.parametrize(
+    ("after_the_silence", "longest"),
+    [
+        ([1.0], 3.16),
+        (np.ones(30), 6.57),
+        ((0.999 / 0.9) ** np.arange(100), 0.1 / 0.001**0.5 / (1 - 0.81 / 0.999) ** 0.5),
+    ],
+    ids=["a spike", "steady", "growing"],
+)
+def test_how_long_a_step_of_adam_can_be(after_the_silence, longest):
+    """The last one is the bound by Cauchy and Schwarz, 7.27; the spike is not the worst case."""
+    m, v, steps = 0.0, 0.0, []
+    for t, g in enumerate(after_the_silence, start=100_000):
+        p, m, v = optimizers.adam_step(0.0, g, m, v, t, 1.0, 0.9, 0.999, 1e-12)
+        steps.append(-p)
+    assert max(steps) == pytest.approx(longest, rel=2e-3)
+
+
+def test_adam_at_its_default_betas_fails_on_a_rare_large_gradient():
+    """Reddi, Kale and Kumar (2018), theorem 2: the mean gradient is positive, and the weight goes up."""
+    w, m, v = 0.0, 0.0, 0.0
+    for t in range(1, 60_001):
+        g = 20_000 if t % 20_000 == 1 else -1
+        w, m, v = optimizers.adam_step(w, g, m, v, t, 0.01, 0.9, 0.999, 1e-8)
+    assert w > 100
+
+
+def test_the_bias_correction_lets_the_rate_of_amsgrad_rise_at_first():
+    rates, v, v_max = [], 0.0, 0.0
+    for t, g in enumerate([1.0, 1e-6, 1e-6], start=1):
+        p, _, v, v_max = optimizers.amsgrad_step(0.0, g, 0.0, v, v_max, t, 1.0, 0.0, 0.999, 1e-12)
+        rates.append(-p / g)
+    np.testing.assert_allclose(rates, np.sqrt([1, 1.999, 2.997001]), rtol=1e-6)
+
+
 def test_the_variance_of_a_steady_gradient_is_not_negative():
     p = RMSprop(centered=True, alpha=0.9).path(lambda p: np.full(50, 0.1) * np.arange(50), np.zeros(50), 400)
     assert np.isfinite(p).all()

@@ -1,5 +1,7 @@
 """Pooling equals torch, forward and backward; what a gradient's sum does; bad input is refused."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -198,3 +200,13 @@ def test_pooling_refuses(pool, named, arguments):
 def test_bad_input_is_refused(named, call):
     with pytest.raises(ValueError, match=named):
         call()
+
+
+@pytest.mark.parametrize(("height", "wanted"), [(7, 3), (6, 4), (6, 3), (4, 6)])
+def test_adaptive_windows_share_a_row_exactly_where_the_border_is_no_integer(height, wanted):
+    covered = [
+        pooling.adaptive_avg_pool2d_backward(grad.reshape(1, -1, 1), (1, height, 1))[0, :, 0] > 0
+        for grad in np.eye(wanted)
+    ]
+    shared = [bool((a & b).any()) for a, b in pairwise(covered)]
+    assert shared == [i * height % wanted > 0 for i in range(1, wanted)]

@@ -127,7 +127,7 @@ def sample_by_sample(w, b, X, y, C):
     return grad_w, grad_b
 
 
-@primal_subgradient.wrong("The bias is not penalised: its gradient has no b in it.")
+@primal_subgradient.wrong("The bias is not penalized: its gradient has no b in it.")
 def penalised_bias(w, b, X, y, C):
     grad_w, grad_b = masked(w, b, X, y, C)
     return grad_w, grad_b + b
@@ -329,7 +329,7 @@ def bound_at_one(K, y, C, alpha):
     return written_out(K, y, 1.0, alpha)
 
 
-@working_set.wrong("The box is forgotten: a weight on its bound can move one way only.")
+@working_set.wrong("The box is forgotten: an alpha on its bound can move one way only.")
 def no_bounds(K, y, C, alpha):
     e = y - K @ (y * alpha)
     i = e.argmax()
@@ -356,6 +356,6 @@ def plus_in_the_curvature(K, y, C, alpha):
     return i, np.where(shrinks & (violation > 0), gain, -1).argmax()
 
 
-@working_set.wrong("e is y - K (y alpha): the weights carry the sign of their class.")
+@working_set.wrong("e is y - K (y alpha): each alpha carries the sign of its class.")
 def unsigned(K, y, C, alpha):
     return written_out(K * np.outer(y, y), y, C, alpha)
