@@ -116,7 +116,7 @@ def distance_box_iou(boxes1, boxes2, eps=1e-7):
 
 
 def complete_box_iou(boxes1, boxes2, eps=1e-7):
-    """CIoU = DIoU - alpha v, in (-1.5, 1]; v compares the aspect ratios and alpha weighs them.
+    """CIoU = DIoU - alpha v, in (-1.5, 1]; v compares the aspect ratios, alpha is its coefficient.
 
     v = 4 / pi^2 (arctan(w1 / h1) - arctan(w2 / h2))^2 and alpha = v / (1 - IoU + v). Arguments, result and errors as
     in `distance_box_iou`; `eps` is also added to the denominator of alpha.

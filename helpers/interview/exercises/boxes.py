@@ -323,12 +323,12 @@ def no_aspect_ratio(prediction, target):
     return 1 - iou + rho2 / hull.square().sum(-1)
 
 
-@ciou_loss.wrong("v is weighed by alpha, and here its weight is 1.")
+@ciou_loss.wrong("v is weighted by alpha; here its coefficient is 1.")
 def alpha_is_one(prediction, target):
     iou, rho2, hull, v = terms(prediction, target)
     return 1 - iou + rho2 / hull.square().sum(-1) + v
 
 
-@ciou_loss.wrong("One loss a pair, shape (n,): do not average.")
+@ciou_loss.wrong("One loss per pair, shape (n,): do not average.")
 def averaged(prediction, target):
     return by_the_formula(prediction, target).mean()

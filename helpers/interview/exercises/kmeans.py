@@ -132,7 +132,7 @@ def move_centers(X, labels, k):
 update = Exercise(
     id="kmeans/move_centers",
     signature="move_centers(X, labels, k) -> centers",
-    task="Return the k new centers, one a row: the mean of the samples of each cluster. Every cluster has a sample.",
+    task="Return the k new centers, one per row: the mean of the samples of each cluster. Every cluster has a sample.",
     task_zh="返回 k 个新中心（每行一个）：每个簇中样本的均值。保证每个簇至少有一个样本。",
     reference=move_centers,
     tiers=(labelled(2, 4, SMALL), labelled(1, 9, WIDE)),
@@ -325,6 +325,6 @@ def enclosing_box(wh, anchors):
     return np.minimum(wh[:, None], anchors).prod(axis=2) / np.maximum(wh[:, None], anchors).prod(axis=2)
 
 
-@anchor.wrong("One row a box, one column an anchor: the table is transposed.")
+@anchor.wrong("One row per box, one column per anchor: the table is transposed.")
 def transposed(wh, anchors):
     return narrower_times_lower(wh, anchors).T
