@@ -55,7 +55,7 @@ def wine():
 
 @cache
 def breast_cancer():
-    """569 tumours, 30 measures of their cell nuclei; class 0 malignant, 1 benign (Wolberg et al. 1995)."""
+    """569 tumors, 30 measures of their cell nuclei; class 0 malignant, 1 benign (Wolberg et al. 1995)."""
     measures = ["radius", "texture", "perimeter", "area", "smoothness", "compactness", "concavity", "concave points"]
     measures += ["symmetry", "fractal dimension"]
     forms = "mean {}", "{} error", "worst {}"
@@ -82,7 +82,7 @@ def digits():
 
 @cache
 def photograph(name):
-    """A colour photograph, 427 x 640 pixels.
+    """A color photograph, 427 x 640 pixels.
 
     Parameters
     ----------

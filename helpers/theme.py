@@ -29,12 +29,12 @@ INK, MUTED, PAPER = _PAPERS[_CHOSEN]
 
 def style():
     """Return a context in which figures and their artists are made in this look, whatever the user's own settings."""
-    colours = {
+    colors = {
         INK: "text.color axes.labelcolor axes.titlecolor xtick.labelcolor ytick.labelcolor",
         MUTED: "axes.edgecolor xtick.color ytick.color grid.color",
         PAPER: "figure.facecolor savefig.facecolor axes.facecolor",
     }
-    settings = {name: colour for colour, names in colours.items() for name in names.split()}
+    settings = {name: color for color, names in colors.items() for name in names.split()}
     return rc_context(settings | {"figure.dpi": DPI}, Path(__file__).with_name("viva.mplstyle"))
 
 

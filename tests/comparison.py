@@ -1,7 +1,7 @@
 """Stored outputs beside new ones: words exactly, numbers as precisely as they are written.
 
 A decimal may differ by one unit in its last digit, because processors and threads round differently. An integer may not
-differ at all. White space between words does not count: a number with one more digit moves its neighbours.
+differ at all. White space between words does not count: a number with one more digit moves its neighbors.
 """
 
 import re

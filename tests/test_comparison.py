@@ -60,7 +60,7 @@ def test_more_does_not(stored, new):
     [
         (TABLE, TABLE.replace("0.0921", "0.0922").replace("0.0405", "0.0404")),
         (READOUT, READOUT.replace("0.665", "0.666")),
-        ("epoch   9.99  ok", "epoch  10.00  ok"),  # a number that grew moves its neighbours
+        ("epoch   9.99  ok", "epoch  10.00  ok"),  # a number that grew moves its neighbors
         (" 9.99\n10.00", "10.00\n10.00"),
         ("nan inf", "nan inf"),
         ("[0.10, 0.20]", "[0.11, 0.19]"),

@@ -1,4 +1,4 @@
-"""Figures are readable: contrast, colours apart for colour-blind eyes, nothing registered globally."""
+"""Figures are readable: contrast, colors apart for color-blind eyes, nothing registered globally."""
 
 import importlib
 
@@ -24,9 +24,9 @@ def use(monkeypatch):
     importlib.reload(theme)
 
 
-def luminance(colour):
+def luminance(color):
     """Relative luminance as WCAG 2 defines it."""
-    rgb = np.array(colors.to_rgb(colour))
+    rgb = np.array(colors.to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return linear @ [0.2126, 0.7152, 0.0722]
 
@@ -41,11 +41,11 @@ def test_text_and_lines_stand_out_from_the_paper(use, mode):
     use(mode)
     assert contrast(theme.INK, theme.PAPER) > 7
     assert contrast(theme.MUTED, theme.PAPER) > 3
-    for colour in (theme.BLUE, theme.VERMILLION, theme.GREEN):
-        assert contrast(colour, theme.PAPER) > 3
+    for color in (theme.BLUE, theme.VERMILLION, theme.GREEN):
+        assert contrast(color, theme.PAPER) > 3
 
 
-def test_lines_differ_in_style_as_well_as_colour():
+def test_lines_differ_in_style_as_well_as_color():
     with theme.style():
         styles = rcParams["axes.prop_cycle"].by_key()["linestyle"]
     assert len({str(style) for style in styles}) == len(styles) >= 6
@@ -64,7 +64,7 @@ def test_the_users_own_settings_stay_and_do_not_shine_through(monkeypatch):
     assert rcParams["font.size"] == 31
 
 
-def test_a_figure_has_the_size_asked_for_and_the_papers_colour(use):
+def test_a_figure_has_the_size_asked_for_and_the_papers_color(use):
     use("dark")
     figure = theme.figure(500, 300)
     assert tuple(figure.bbox.size) == (500, 300)

@@ -53,7 +53,7 @@ def l2_gradient(w):
 def soft_threshold(x, threshold):
     """Move every entry towards 0 by `threshold`, and what would cross 0 to 0.
 
-    It minimises (z - x)^2 / 2 + threshold |z| over z.
+    It minimizes (z - x)^2 / 2 + threshold |z| over z.
 
     Parameters
     ----------
@@ -76,13 +76,13 @@ def soft_threshold(x, threshold):
 
 
 class Ridge:
-    """Least squares with an L2 penalty: minimise ‖y - Xw‖² + alpha ‖w‖².
+    """Least squares with an L2 penalty: minimize ‖y - Xw‖² + alpha ‖w‖².
 
     Parameters
     ----------
     alpha : float, at least 0
     fit_intercept : bool
-        Whether to fit a constant as well. It is not penalised.
+        Whether to fit a constant as well. It is not penalized.
 
     Attributes
     ----------
@@ -120,7 +120,7 @@ class Ridge:
 class ElasticNet:
     """Least squares with both penalties, by coordinate descent.
 
-    Minimise ‖y - Xw‖² / (2n) + alpha l1_ratio ‖w‖₁ + alpha (1 - l1_ratio) / 2 ‖w‖².
+    Minimize ‖y - Xw‖² / (2n) + alpha l1_ratio ‖w‖₁ + alpha (1 - l1_ratio) / 2 ‖w‖².
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ class ElasticNet:
 
 
 class Lasso(ElasticNet):
-    """Least squares with an L1 penalty: minimise ‖y - Xw‖² / (2n) + alpha ‖w‖₁. As `ElasticNet` with l1_ratio 1."""
+    """Least squares with an L1 penalty: minimize ‖y - Xw‖² / (2n) + alpha ‖w‖₁. As `ElasticNet` with l1_ratio 1."""
 
     def __init__(self, alpha=1.0, *, fit_intercept=True, max_iter=1000, tol=1e-4):
         super().__init__(alpha, l1_ratio=1.0, fit_intercept=fit_intercept, max_iter=max_iter, tol=tol)
@@ -268,7 +268,7 @@ def _descend(X, y, w, l1, l2, max_iter, tol):
 
 
 def _coordinate_descent(X, y, w, l1, l2, max_iter, tol):
-    """Minimise ‖y - Xw‖² / (2n) + l1 ‖w‖₁ + l2 / 2 ‖w‖², one weight at a time, starting at w.
+    """Minimize ‖y - Xw‖² / (2n) + l1 ‖w‖₁ + l2 / 2 ‖w‖², one weight at a time, starting at w.
 
     With the other weights fixed the best w_j has a formula: the correlation of its column with what the others leave
     unexplained, soft-thresholded, then shrunk.

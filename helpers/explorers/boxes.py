@@ -66,9 +66,9 @@ class Overlap(Explorer):
         (self.between,) = self.live(axes.plot([], [], "o-", **distance))
         self.sides, self.names = [], []
         looks = ("A", theme.BLUE, "-", "left", "bottom"), ("B", theme.VERMILLION, "--", "right", "top")
-        for name, colour, line, side, end in looks:  # each name in a corner of its own: they part when centers meet
-            self.sides += self.live(axes.plot([], [], color=colour, linestyle=line, linewidth=4))
-            disc = {"boxstyle": "circle", "facecolor": theme.PAPER, "edgecolor": colour}
+        for name, color, line, side, end in looks:  # each name in a corner of its own: they part when centers meet
+            self.sides += self.live(axes.plot([], [], color=color, linestyle=line, linewidth=4))
+            disc = {"boxstyle": "circle", "facecolor": theme.PAPER, "edgecolor": color}
             at = {"ha": side, "va": end, "xytext": (9, 9) if name == "A" else (-9, -9), "textcoords": "offset points"}
             self.names.append(self.live(axes.annotate(name, (0, 0), **at, bbox=disc, zorder=3)))
         figure.legend(loc="outside lower center", ncols=4, columnspacing=1.2, fontsize=10)
@@ -176,9 +176,9 @@ class Race(Explorer):
         chart.set(xlim=(-4, STEPS + 4), ylim=(1e-4, 20), yscale="log", xlabel="step", title="Error: Δx + Δy + Δw + Δh")
         chart.grid()
         self.runners, self.curves = [], []
-        for name, (_, colour, line) in LOSSES.items():
-            self.runners += self.live(scene.plot([], [], color=colour, linestyle=line, linewidth=3))
-            curve = {"color": colour, "linestyle": line, "marker": "o", "markevery": [-1], "label": name}
+        for name, (_, color, line) in LOSSES.items():
+            self.runners += self.live(scene.plot([], [], color=color, linestyle=line, linewidth=3))
+            curve = {"color": color, "linestyle": line, "marker": "o", "markevery": [-1], "label": name}
             self.curves += self.live(chart.plot([], [], **curve))
         figure.legend(handles=self.curves, loc="outside lower center", ncols=4, handlelength=3)
         marker = {"color": theme.ORANGE, "markeredgecolor": theme.INK, "markersize": 11}

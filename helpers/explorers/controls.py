@@ -31,7 +31,7 @@ class Control:
     unit : str
         Follows the label in brackets.
     when : callable, optional
-        ``when(values)`` says whether the control has an effect, given all values; without one it is greyed out.
+        ``when(values)`` says whether the control has an effect, given all values; without one it is grayed out.
     """
 
     value: Any

@@ -1,4 +1,4 @@
-"""Explorers of topic 02: k-means step by step, a photograph in k colours, and anchor boxes."""
+"""Explorers of topic 02: k-means step by step, a photograph in k colors, and anchor boxes."""
 
 from functools import cache
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from .controls import Choice, Slider, State, Switch
 from .explorer import Explorer
 from .handles import Line, Points
 
-# colour and marker of a cluster change together
+# color and marker of a cluster change together
 CLUSTERS = (theme.BLUE, "o"), (theme.VERMILLION, "s"), (theme.GREEN, "^"), (theme.PURPLE, "D"), (theme.ORANGE, "v")
 STEPS = 15
 
@@ -57,7 +57,7 @@ class StepThrough(Explorer):
         )
         right.set_title("Inertia (dashed: best of 20)", loc="right")
         right.grid(axis="y")
-        looks = [{"marker": marker, "color": colour} for colour, marker in CLUSTERS]
+        looks = [{"marker": marker, "color": color} for color, marker in CLUSTERS]
         plots = [left.plot([], [], linestyle="", ms=6, mec=theme.PAPER, **look)[0] for look in looks]
         self.clusters = self.live(plots)
         (self.paths,) = self.live(left.plot([], [], "-", color=theme.INK, linewidth=1.5))
@@ -143,11 +143,11 @@ class _Centers(Points):
         return run[: values["step"] + 1]
 
 
-# --- colours ---------------------------------------------------------------------------------------------------------
+# --- colors ---------------------------------------------------------------------------------------------------------
 
 
-class Colours(Explorer):
-    """A photograph drawn with k colours: the centers of its pixels in RGB.
+class Colors(Explorer):
+    """A photograph drawn with k colors: the centers of its pixels in RGB.
 
     Parameters
     ----------
@@ -157,11 +157,11 @@ class Colours(Explorer):
         The largest k.
     """
 
-    title = "A photograph in k colours"
+    title = "A photograph in k colors"
     size = 660, 300
     photograph = True
 
-    k = Slider(4, 1, 24, label="k (colours)")
+    k = Slider(4, 1, 24, label="k (colors)")
     original_shown = Switch(label="show the original")
 
     def __init__(self, image, most=24):
@@ -190,7 +190,7 @@ class Colours(Explorer):
         for name in ("picture", "palette"):
             axes[name].set(xticks=[], yticks=[])
         error = axes["error"]
-        error.set(title="Mean squared error", xlabel="k (colours)", yscale="log", xlim=(0, self.ks[-1] + 1))
+        error.set(title="Mean squared error", xlabel="k (colors)", yscale="log", xlim=(0, self.ks[-1] + 1))
         error.set(ylim=(0.7 * min(self.errors), 1.4 * max(self.errors)))
         error.grid(axis="y")
         (self.curve,) = self.live(error.plot([], [], "-", color=theme.BLUE))
@@ -210,7 +210,7 @@ class Colours(Explorer):
     def readouts(self, solution):
         k, _, error = solution
         return {
-            "k (colours)": k,
+            "k (colors)": k,
             "mean squared error": error,
             "PSNR (dB)": 10 * np.log10(255**2 / error),
             "bits per pixel": int(np.ceil(np.log2(k))),
@@ -266,8 +266,8 @@ class Anchors(Explorer):
         right.grid(axis="y")
         looks = {"1 - IoU": ("o-", theme.BLUE), "Euclidean": ("s--", theme.ORANGE)}
         self.curves = {
-            name: self.live(right.plot([], [], style, color=colour, ms=5, label=name))[0]
-            for name, (style, colour) in looks.items()
+            name: self.live(right.plot([], [], style, color=color, ms=5, label=name))[0]
+            for name, (style, color) in looks.items()
         }
         (self.good,) = self.live(left.plot([], [], "o", color=theme.SKY, ms=5, label="best IoU 0.5 or more"))
         (self.bad,) = self.live(left.plot([], [], "x", color=theme.VERMILLION, ms=6, label="below 0.5"))
@@ -320,6 +320,6 @@ def examples():
     petals = datasets.iris().X[:, [2, 1]]
     return {
         "StepThrough": lambda: StepThrough(petals, ("petal length (cm)", "sepal width (cm)")),
-        "Colours": lambda: Colours(datasets.photograph("china.jpg")),
+        "Colors": lambda: Colors(datasets.photograph("china.jpg")),
         "Anchors": lambda: Anchors(leaves(), unit="cm"),
     }

@@ -76,6 +76,7 @@ class Threshold(Explorer):
 
     def readouts(self, counts):
         return {
+            "threshold": counts.threshold,
             "TP": counts.tp,
             "FP": counts.fp,
             "TN": counts.tn,
@@ -279,9 +280,9 @@ class Crossing(Explorer):
 
 def examples():
     """Every explorer of this topic on real data, for tests and benchmarks: name -> function that builds it."""
-    tumours = datasets.breast_cancer()
-    radius, concavity = (tumours.X[:, tumours.features.index(name)] for name in ("mean radius", "mean concavity"))
-    malignant, share = 1 - tumours.y, (radius - radius.min()) / np.ptp(radius)
+    tumors = datasets.breast_cancer()
+    radius, concavity = (tumors.X[:, tumors.features.index(name)] for name in ("mean radius", "mean concavity"))
+    malignant, share = 1 - tumors.y, (radius - radius.min()) / np.ptp(radius)
     return {
         "Threshold": lambda: Threshold(malignant, share),
         "Imbalance": lambda: Imbalance(malignant, radius),
@@ -317,8 +318,8 @@ def _draw_matrix(axes):
     axes.tick_params(length=0)
     cells = {}
     for name, x, y in (("TN", 0, 1), ("FP", 1, 1), ("FN", 0, 0), ("TP", 1, 0)):
-        colour = theme.GREEN if name.startswith("T") else theme.ORANGE
-        axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, alpha=0.25, edgecolor=theme.MUTED))
+        color = theme.GREEN if name.startswith("T") else theme.ORANGE
+        axes.add_patch(Rectangle((x, y), 1, 1, facecolor=color, alpha=0.25, edgecolor=theme.MUTED))
         axes.text(x + 0.5, y + 0.78, name, ha="center", va="center")
         cells[name] = axes.text(x + 0.5, y + 0.38, "", ha="center", va="center", fontsize=16)
     return cells

@@ -16,7 +16,7 @@ from .controls import Choice, LogSlider, Slider, Switch, button
 from .explorer import Explorer
 from .handles import Handle, Line
 
-# one look for each optimizer in every picture: colour, line style and marker change together
+# one look for each optimizer in every picture: color, line style and marker change together
 LOOKS = {
     "SGD": (theme.INK, (0, (1, 1)), "o"),
     "Momentum": (theme.BLUE, "-", "s"),
@@ -29,8 +29,8 @@ LOOKS = {
 
 
 def _look(name):
-    colour, style, marker = LOOKS[name]
-    return {"color": colour, "linestyle": style, "marker": marker, "mec": theme.PAPER}
+    color, style, marker = LOOKS[name]
+    return {"color": color, "linestyle": style, "marker": marker, "mec": theme.PAPER}
 
 
 def _name_racers(figure, lines):
@@ -151,7 +151,7 @@ class Race(Explorer):
         rows, columns = ([], []) if losses is None else np.nonzero(np.isnan(losses))
         self.gone.set_data(columns, rows)
         if losses is not None:
-            self.square.set_data(_colours(losses))
+            self.square.set_data(_colors(losses))
 
     def readouts(self, standing):
         said = {f"loss, {name}": _in_words(loss[-1]) for name, loss in standing.losses.items()}
@@ -239,12 +239,12 @@ def _contours(height):
     return np.concatenate([np.r_[piece, [[np.nan, np.nan]]] for piece in pieces]).T
 
 
-def _colours(losses):
+def _colors(losses):
     """Losses as RGBA bytes, by their logarithms: dark is low; off the map there is none."""
     share = (np.log10(np.clip(losses, LOWEST, HIGHEST)) - np.log10(LOWEST)) / np.log10(HIGHEST / LOWEST)
-    colours = colormaps["viridis"](share, bytes=True)
-    colours[np.isnan(losses)] = 0
-    return colours
+    colors = colormaps["viridis"](share, bytes=True)
+    colors[np.isnan(losses)] = 0
+    return colors
 
 
 def _in_words(number):

@@ -78,7 +78,7 @@ class GradientFlow(Explorer):
         for empty in (self.pad, *frames):
             empty.set(fill=False)
         self.received, self.values_out = _Numbers(before, theme.INK, 0.18), _Numbers(after, theme.INK)
-        self.live([values.patch, self.received.patch, self.values_out.patch])  # above the colours
+        self.live([values.patch, self.received.patch, self.values_out.patch])  # above the colors
         self.hand(_OutputCells(after, self))
 
     def _is_ragged(self, values):
@@ -106,16 +106,16 @@ class GradientFlow(Explorer):
         self._show_gradient(flow.gradient)
 
     def _show_gradient(self, gradient):
-        """Colour the cells that received something; vermillion where it is lost in the padding."""
+        """Color the cells that received something; vermillion where it is lost in the padding."""
         height, width = self.x.shape
         rows, columns = np.nonzero(gradient)
         received = gradient[rows, columns]
         cells = np.stack([columns - 1, rows - 1], axis=1)  # the map starts one cell in
         lost = (cells < 0).any(axis=1) | (cells >= (width, height)).any(axis=1)
-        colours = to_rgba_array(np.where(lost, theme.VERMILLION, theme.ORANGE))
-        colours[:, 3] = 0.15 + 0.4 * received / received.max()
+        colors = to_rgba_array(np.where(lost, theme.VERMILLION, theme.ORANGE))
+        colors[:, 3] = 0.15 + 0.4 * received / received.max()
         self.arrived.set_verts(cells[:, None] + SQUARE)
-        self.arrived.set_facecolor(colours)
+        self.arrived.set_facecolor(colors)
         self.received.show(zip(rows - 1, columns - 1, received, strict=True))
 
     def readouts(self, flow):
@@ -197,8 +197,8 @@ class _OutputCells(Handle):
 class _Numbers:
     """Numbers in cells as one patch: a hundred text artists would take longer than the whole picture may."""
 
-    def __init__(self, axes, colour, below=0.0, size=0.36):
-        self.patch = axes.add_patch(PathPatch(Path(np.zeros((0, 2))), facecolor=colour, linewidth=0))
+    def __init__(self, axes, color, below=0.0, size=0.36):
+        self.patch = axes.add_patch(PathPatch(Path(np.zeros((0, 2))), facecolor=color, linewidth=0))
         self._below, self._size = below, size
 
     def show(self, entries):
@@ -268,7 +268,7 @@ class Photograph(Explorer):
         axes["photo"].imshow(self.image, cmap="gray", vmin=0, vmax=1)
         frame = Rectangle((0, 0), columns, rows, fill=False, edgecolor=theme.YELLOW, linewidth=3)
         self.frame = self.live(axes["photo"].add_patch(frame))
-        # live images hold colours already: mapping numbers to colours at every drawing takes twice as long
+        # live images hold colors already: mapping numbers to colors at every drawing takes twice as long
         self.grey = colormaps["gray"](self.image, bytes=True)
         self.pooled = self.live(axes["pooled"].imshow(self.grey, interpolation="nearest"))
         window = self.grey[:rows, :columns]
@@ -322,8 +322,8 @@ class Photograph(Explorer):
             "largest gradient in a pixel": back.max(),
             "ragged edge, rows dropped": image.shape[1] - (out.shape[1] - 1) * options[1] - window,
         }
-        colours = colormaps["gray"](out[0], bytes=True), colormaps["magma"](back[0] / back.max(), bytes=True)
-        return _Pooled(*colours, back[0] > 0, readouts)
+        colors = colormaps["gray"](out[0], bytes=True), colormaps["magma"](back[0] / back.max(), bytes=True)
+        return _Pooled(*colors, back[0] > 0, readouts)
 
 
 class _Pooled(NamedTuple):

@@ -34,7 +34,7 @@ class DiamondAndCircle(Explorer):
     Parameters
     ----------
     X : (n, 2) array_like
-        Two features; they are standardised here.
+        Two features; they are standardized here.
     y : (n,) array_like
     names : (str, str)
         What the features are called.
@@ -145,7 +145,7 @@ def _ball(w, share):
 class Paths(Explorer):
     """Weights of lasso and ridge as lambda grows, and what each does to the error on patients held out.
 
-    Both minimise ‖y - Xw‖² / (2n) plus lambda times the penalty: the sum of sizes, or half the sum of squares. Half of
+    Both minimize ‖y - Xw‖² / (2n) plus lambda times the penalty: the sum of sizes, or half the sum of squares. Half of
     the samples train, a quarter validates, and a quarter tests what validation has chosen.
 
     Parameters
@@ -212,8 +212,8 @@ class Paths(Explorer):
         axes.set(xlabel="lambda", ylabel="validation RMSE", ylim=(lowest - 0.1 * reach, highest + 0.1 * reach))
         looks = (theme.VERMILLION, "-"), (theme.BLUE, "--")
         heights = _spread([error[0] for error in self.validation.values()], 0.15 * reach)
-        for name, (colour, line), height in zip(self.validation, looks, heights, strict=True):
-            (self.errors[name],) = self.live(axes.plot([], [], color=colour, linestyle=line))
+        for name, (color, line), height in zip(self.validation, looks, heights, strict=True):
+            (self.errors[name],) = self.live(axes.plot([], [], color=color, linestyle=line))
             _label(axes, height, name, self.errors[name])
         (self.error_marks,) = self.live(axes.plot([], [], "D", color=theme.INK, markersize=7))
 
@@ -276,7 +276,7 @@ def _label(axes, height, text, line):
 
 
 def _spread(heights, gap):
-    """Move labels apart until neighbours are `gap` from each other."""
+    """Move labels apart until neighbors are `gap` from each other."""
     spread = np.array(heights, dtype=float)
     for low, high in pairwise(np.argsort(heights)):
         spread[high] = max(spread[high], spread[low] + gap)
@@ -289,7 +289,7 @@ def _spread(heights, gap):
 class Decay(Explorer):
     """One start, three optimizers, one weight_decay: where each of them goes.
 
-    Features and target are standardised; the loss is half the mean squared error.
+    Features and target are standardized; the loss is half the mean squared error.
 
     Parameters
     ----------
@@ -331,9 +331,9 @@ class Decay(Explorer):
             [], [], "P", color=theme.INK, markersize=8, linestyle="none", label="minimum with L2"
         )
         self.lines, self.heads = {}, {}
-        for name, (_, colour, line, marker) in OPTIMIZERS.items():
-            hollow = {"color": colour, "markerfacecolor": "none", "markeredgewidth": 3, "markersize": 14}
-            (self.lines[name],) = axes.plot([], [], color=colour, linestyle=line, linewidth=2.5)
+        for name, (_, color, line, marker) in OPTIMIZERS.items():
+            hollow = {"color": color, "markerfacecolor": "none", "markeredgewidth": 3, "markersize": 14}
+            (self.lines[name],) = axes.plot([], [], color=color, linestyle=line, linewidth=2.5)
             (self.heads[name],) = axes.plot([], [], marker=marker, linestyle=line, label=name, **hollow)
         look = {"color": theme.ORANGE, "markeredgecolor": theme.INK, "markersize": 12, "linestyle": "none"}
         (self.begin,) = axes.plot([], [], "o", label="start: drag", **look)
@@ -400,7 +400,7 @@ def _standardised(X, train=slice(None)):
 
 
 def _loss(w, correlation):
-    """Half the mean squared error above its minimum, w away from it, for two standardised features."""
+    """Half the mean squared error above its minimum, w away from it, for two standardized features."""
     return (w[0] ** 2 + w[1] ** 2) / 2 + correlation * w[0] * w[1]
 
 

@@ -145,9 +145,9 @@ def test_break_even_point_splits_a_tie():
 
 
 def test_real_scores_equal_scikit_learn():
-    tumours = datasets.breast_cancer()
-    for column in tumours.X.T:
-        assert metrics.roc_auc_score(tumours.y, column) == pytest.approx(reference.roc_auc_score(tumours.y, column))
+    tumors = datasets.breast_cancer()
+    for column in tumors.X.T:
+        assert metrics.roc_auc_score(tumors.y, column) == pytest.approx(reference.roc_auc_score(tumors.y, column))
 
 
 def test_always_negative_is_accurate_and_useless():

@@ -306,12 +306,12 @@ def test_weight_decay_is_the_penalty_in_sgd_and_adam_but_not_in_adamw():
     def run(kind, gradient=bowl, weight_decay=0.5):
         return kind(lr=0.01, weight_decay=weight_decay).path(gradient, [2.0, 1.5], 4000)
 
-    def penalised(w):
+    def penalized(w):
         return bowl(w) + 0.5 * w
 
-    np.testing.assert_allclose(run(SGD), run(SGD, penalised, 0), atol=1e-12)
-    np.testing.assert_allclose(run(Adam), run(Adam, penalised, 0), atol=1e-12)
-    assert np.abs(run(AdamW) - run(AdamW, penalised, 0)).max() > 0.1
+    np.testing.assert_allclose(run(SGD), run(SGD, penalized, 0), atol=1e-12)
+    np.testing.assert_allclose(run(Adam), run(Adam, penalized, 0), atol=1e-12)
+    assert np.abs(run(AdamW) - run(AdamW, penalized, 0)).max() > 0.1
     minimum = np.linalg.solve(np.array([[3.5, 1.0], [1.0, 1.0]]), -bowl(np.zeros(2)))
     for kind, arrives in ((SGD, True), (Adam, True), (AdamW, False)):
         assert (np.abs(run(kind)[-1] - minimum).max() < 1e-3) == arrives

@@ -21,14 +21,14 @@ def two_species(*species):
     return iris.X[chosen], iris.y[chosen]
 
 
-def tumours():
+def tumors():
     data = datasets.breast_cancer()
     return (data.X - data.X.mean(0)) / data.X.std(0), data.y
 
 
 DATA = {
     "rings": datasets.rings(100, noise=0.1),
-    "breast_cancer, scaled": tumours(),
+    "breast_cancer, scaled": tumors(),
     "iris 0, 1": two_species(0, 1),
     "iris 0, 2": two_species(0, 2),
     "iris 1, 2": two_species(1, 2),

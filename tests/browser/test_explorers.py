@@ -98,7 +98,7 @@ def test_every_explorer_follows_the_keyboard(bench):
         slider = explorer.locator(".noUi-handle:not([disabled] *)").first
         (slider if slider.count() else explorer.locator("canvas")).focus()
         for key in (*["ArrowRight"] * 2, *["ArrowLeft"] * 4, "Home", "End"):
-            bench.page.keyboard.press(key)  # one direction is free; where neighbours look alike, an end does not
+            bench.page.keyboard.press(key)  # one direction is free; where neighbors look alike, an end does not
             if not np.array_equal(pixels(explorer), before):
                 break
         else:
@@ -116,15 +116,15 @@ def test_every_explorer_follows_the_mouse_and_lets_go(bench):
             continue
         box = explorer.locator("canvas").bounding_box()
         x, y = box["x"] + place[0] * box["width"], box["y"] + (1 - place[1]) * box["height"]
-        centre = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        center = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         page.mouse.move(x, y)
         page.mouse.down()
-        page.mouse.move(*((a + b) / 2 for a, b in zip((x, y), centre, strict=True)), steps=4)
+        page.mouse.move(*((a + b) / 2 for a, b in zip((x, y), center, strict=True)), steps=4)
         page.mouse.move(5, 300)  # let go far outside the picture
         page.mouse.up()
         dragged = pixels(explorer, unlike=before)
         values = bench.ask(f"found[{name!r}].values")
-        page.mouse.move(*centre, steps=3)
+        page.mouse.move(*center, steps=3)
         page.wait_for_timeout(200)
         assert bench.ask(f"found[{name!r}].values") == values, f"{name} sticks to the pointer"
         bench.ask(f"found[{name!r}].canvas.redraw()")

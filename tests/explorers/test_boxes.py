@@ -170,6 +170,6 @@ def test_the_score_slider_works_for_nms_too(build):
 
 def test_what_has_no_effect_is_greyed_out(build):
     explorer = build("Suppression")
-    for method, greyed in (("NMS", "sigma"), ("Soft-NMS, Gaussian", "iou_threshold"), ("Soft-NMS, linear", "sigma")):
+    for method, grayed in (("NMS", "sigma"), ("Soft-NMS, Gaussian", "iou_threshold"), ("Soft-NMS, linear", "sigma")):
         explorer.set(method=method)
-        assert [name for name in ("sigma", "iou_threshold") if explorer.controls[name].disabled] == [greyed]
+        assert [name for name in ("sigma", "iou_threshold") if explorer.controls[name].disabled] == [grayed]

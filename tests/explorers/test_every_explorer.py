@@ -120,7 +120,7 @@ def test_reset_returns_to_the_opening_readouts(built):
 
 
 def test_every_control_has_a_label_and_an_effect(explorer):
-    """Each control moves the picture or a readout, or lets another one do so; one that does nothing is greyed out."""
+    """Each control moves the picture or a readout, or lets another one do so; one that does nothing is grayed out."""
 
     def said():
         return repr(explorer.at()), [getattr(widget, "disabled", None) for widget in explorer.controls.values()]
@@ -135,7 +135,7 @@ def test_every_control_has_a_label_and_an_effect(explorer):
         for value in control.samples():
             explorer.assign(name, value)
             changed = changed or said() != opening or not same(shown(explorer), before)
-        assert changed, f"{name} has no effect at the opening and is not greyed out"
+        assert changed, f"{name} has no effect at the opening and is not grayed out"
 
 
 def texts(figure):

@@ -34,7 +34,7 @@ class Dot(Explorer):
     x = Slider(5.0, 0, 10, step=0.5, unit="cm")
     n = Slider(0, 0, 4)
     strength = LogSlider(1, 0.1, 1000, step=0.5, when=lambda values: values["fast"])
-    colour = Choice("red", ["red", "blue"], label="colour of the dot")
+    color = Choice("red", ["red", "blue"], label="color of the dot")
     fast = Switch()
     points = State(((2.0, 2.0, "a"), (8.0, 8.0, "b")))
     boxes = State(((1.0, 1.0, 4.0, 4.0),))
@@ -48,7 +48,7 @@ class Dot(Explorer):
         (self.dot,) = self.live(self.axes.plot([], [], "o", markersize=12))
         self.hand(*(make(self.axes) for make in self._made))
 
-    def solve(self, x, n, strength, colour, fast, points, boxes):
+    def solve(self, x, n, strength, color, fast, points, boxes):
         if x == 7:
             raise ZeroDivisionError("seven is <not> allowed")
         return {"x": x, "n": n, "points": len(points), "strength": strength}
@@ -60,7 +60,7 @@ class Dot(Explorer):
         return solution
 
     def highest(self, values):
-        return {"n": 4 if values["colour"] == "red" else 2}
+        return {"n": 4 if values["color"] == "red" else 2}
 
     @button("Far right")
     def far_right(self, values):
@@ -152,7 +152,7 @@ def test_what_was_asked_is_shown_folded_and_what_was_done_is_not(dot):
 
 def test_at_and_set_agree(dot):
     explorer = dot()
-    assert explorer.at(x=3.3, n=4, colour="blue") == explorer.set(x=3.3, n=4, colour="blue")
+    assert explorer.at(x=3.3, n=4, color="blue") == explorer.set(x=3.3, n=4, color="blue")
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_at_and_set_agree(dot):
         ({"x": True}, "x must be a number"),
         ({"n": 1, "x": -1}, "x must be a number"),
         ({"strength": 0}, "strength must be a number from 0.1 to 1000, got 0"),
-        ({"colour": "green"}, "colour must be one of red, blue, got 'green'"),
+        ({"color": "green"}, "color must be one of red, blue, got 'green'"),
         ({"fast": 1}, "fast must be True or False, got 1"),
         ({"y": 1}, "y is not a control; this explorer has x, n, strength"),
     ],
@@ -202,9 +202,9 @@ def test_values_go_to_the_nearest_step(dot):
 def test_a_sliders_end_may_depend_on_other_controls(dot):
     explorer = dot()
     explorer.set(n=4)
-    assert explorer.set(colour="blue")["n"] == 2 == explorer.controls["n"].max
-    assert explorer.at(colour="red", n=4)["n"] == 4 and explorer.controls["n"].max == 2
-    assert explorer.set(colour="red", n=4)["n"] == 4
+    assert explorer.set(color="blue")["n"] == 2 == explorer.controls["n"].max
+    assert explorer.at(color="red", n=4)["n"] == 4 and explorer.controls["n"].max == 2
+    assert explorer.set(color="red", n=4)["n"] == 4
 
 
 def test_a_control_without_effect_is_greyed_out(dot):
@@ -217,8 +217,8 @@ def test_a_control_without_effect_is_greyed_out(dot):
 def test_what_only_the_data_know_is_given_at_construction(dot):
     explorer = dot(x={"value": 20.0, "high": 30}, n={"label": "count"})
     assert explorer.at(x=30)["x"] == 30
-    assert [explorer.controls[name].description for name in ("x", "n", "colour")] == [
-        *("x (cm)", "count", "colour of the dot")
+    assert [explorer.controls[name].description for name in ("x", "n", "color")] == [
+        *("x (cm)", "count", "color of the dot")
     ]
     assert dot().opening["x"] == 5, "the class keeps its own"
 

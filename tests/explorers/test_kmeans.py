@@ -18,8 +18,8 @@ def steps(build):
 
 
 @pytest.fixture(scope="module")
-def colours():
-    explorer = explorers.Colours(datasets.photograph("china.jpg"), most=6)
+def colors():
+    explorer = explorers.Colors(datasets.photograph("china.jpg"), most=6)
     yield explorer
     explorer.close()
 
@@ -116,28 +116,28 @@ def test_the_curve_ends_at_the_present_step(steps):
         assert [step] in [line.get_xdata()[-1:] for line in steps.figure.axes[1].lines]
 
 
-# --- colours ---------------------------------------------------------------------------------------------------------
+# --- colors ---------------------------------------------------------------------------------------------------------
 
 
-def test_colours_on_the_picture_are_k(colours):
+def test_colors_on_the_picture_are_k(colors):
     image = datasets.photograph("china.jpg")[::2, ::2].astype(float)
     for k in (1, 3, 6):
-        readouts = colours.set(k=k)
-        assert len(np.unique(picture(colours).reshape(-1, 3), axis=0)) == k
-        error = ((picture(colours) - image) ** 2).mean()
-        assert readouts["mean squared error"] == pytest.approx(error, rel=0.01)  # shown colours are whole numbers
+        readouts = colors.set(k=k)
+        assert len(np.unique(picture(colors).reshape(-1, 3), axis=0)) == k
+        error = ((picture(colors) - image) ** 2).mean()
+        assert readouts["mean squared error"] == pytest.approx(error, rel=0.01)  # shown colors are whole numbers
         assert readouts["PSNR (dB)"] == pytest.approx(10 * np.log10(255**2 / error), abs=0.05)
         assert 2 ** readouts["bits per pixel"] >= k > 2 ** (readouts["bits per pixel"] - 1)
 
 
-def test_original_can_be_seen(colours):
-    colours.set(original_shown=True)
-    assert (picture(colours) == datasets.photograph("china.jpg")[::2, ::2]).all()
-    colours.reset()
+def test_original_can_be_seen(colors):
+    colors.set(original_shown=True)
+    assert (picture(colors) == datasets.photograph("china.jpg")[::2, ::2]).all()
+    colors.reset()
 
 
-def test_more_colours_err_less(colours):
-    errors = [colours.at(k=k)["mean squared error"] for k in range(1, 7)]
+def test_more_colors_err_less(colors):
+    errors = [colors.at(k=k)["mean squared error"] for k in range(1, 7)]
     assert errors == sorted(errors, reverse=True)
 
 
@@ -183,8 +183,8 @@ def test_k_is_dragged_along_the_curve(anchors):
     ("make", "named"),
     [
         (lambda: explorers.StepThrough(np.ones((5, 3))), "X"),
-        (lambda: explorers.Colours(np.ones((4, 4, 3))), "image"),
-        (lambda: explorers.Colours(np.ones((4, 4), dtype=np.uint8)), "image"),
+        (lambda: explorers.Colors(np.ones((4, 4, 3))), "image"),
+        (lambda: explorers.Colors(np.ones((4, 4), dtype=np.uint8)), "image"),
         (lambda: explorers.Anchors(np.zeros((20, 2))), "wh"),
     ],
 )

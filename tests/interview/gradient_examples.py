@@ -119,9 +119,9 @@ batch_norm = exercise(
 
 @batch_norm.right
 def written_out(x, gamma, beta, eps):
-    centred = x - x.mean(0)
-    variance = centred.square().mean(0)
-    return centred / (variance + eps).sqrt() * gamma + beta, variance
+    centered = x - x.mean(0)
+    variance = centered.square().mean(0)
+    return centered / (variance + eps).sqrt() * gamma + beta, variance
 
 
 @batch_norm.wrong("The variance is biased: divide by n.")

@@ -178,7 +178,7 @@ def lost_updates(X, labels, k):
     return sums / np.bincount(labels, minlength=k)[:, None]
 
 
-@update.wrong("This is the median. It minimises the sum of distances; k-means minimises that of squares.")
+@update.wrong("This is the median. It minimizes the sum of distances; k-means minimizes that of squares.")
 def medians(X, labels, k):
     return np.array([np.median(X[labels == j], axis=0) for j in range(k)])
 

@@ -92,7 +92,7 @@ def regression(rows, columns, values, alphas):
 ridge = Exercise(
     id="regularization/ridge",
     signature="ridge(X, y, alpha) -> w",
-    task="Return the w that minimises |y - Xw|^2 + alpha |w|^2, both norms squared. No intercept; alpha is above 0.",
+    task="Return the w that minimizes |y - Xw|^2 + alpha |w|^2, both norms squared. No intercept; alpha is above 0.",
     task_zh="求使 |y - Xw|^2 + alpha |w|^2（均为范数平方）最小的 w。不加截距；alpha 大于 0。",
     reference=ridge_weights,
     tiers=(
