@@ -10,6 +10,8 @@ import sys
 import traceback
 import types
 
+import numpy as np
+
 from .wire import decode, encode, to_tensors
 
 PRINTED_LIMIT = 2000  # characters of output kept for a call
@@ -83,7 +85,7 @@ def resolve(names):
     return found
 
 
-def answer(connection, payload, path, learner_module, imports, refused, gradient, tensors):
+def answer(connection, payload, path, learner_module, imports, refused, gradient, tensors, overflow):
     """Load the learner's function and answer inputs until the examiner hangs up.
 
     Parameters
@@ -103,9 +105,12 @@ def answer(connection, payload, path, learner_module, imports, refused, gradient
         See `evaluate`.
     tensors : bool
         Whether arrays are handed over as tensors.
+    overflow : {"ignore", "raise"}
+        What NumPy does where a result is too large for its type.
     """
     # Bound before anything of the learner's runs: a patched module changes their answers, not the conversation.
     dumps, loads, send, receive = marshal.dumps, marshal.loads, connection.send_bytes, connection.recv_bytes
+    errstate = np.errstate
     _isolate(connection)
     known = set(sys.modules)
     sys.path[:] = path
@@ -134,7 +139,8 @@ def answer(connection, payload, path, learner_module, imports, refused, gradient
         printed = sys.stdout
         try:
             arguments = to_tensors(arguments) if tensors else arguments
-            value, gradients = evaluate(function, arguments, gradient)
+            with errstate(over=overflow):
+                value, gradients = evaluate(function, arguments, gradient)
             reply |= {"value": encode(value), "gradients": encode(gradients)}
         except BaseException as error:
             reply["error"] = _describe(error, learner_module)

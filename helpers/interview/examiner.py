@@ -166,7 +166,7 @@ class _Examiner:
     def __init__(self, exercise, request):
         self.exercise = exercise
         self.positions = [exercise.parameters.index(name) for name in exercise.gradient]
-        self.sandbox = Sandbox(request, self.positions, exercise.tensors)
+        self.sandbox = Sandbox(request, self.positions, exercise.tensors, exercise.overflow)
         self.calls = []
         self.problem = self.data = None  # what is wrong, on which encoded arguments
         self.heading = "The smallest input found:"

@@ -46,14 +46,15 @@ class Sandbox:
     request : Request
     gradient : sequence of int
     tensors : bool
+    overflow : {"ignore", "raise"}
         See `candidate.answer`.
     """
 
-    def __init__(self, request, gradient, tensors):
+    def __init__(self, request, gradient, tensors, overflow):
         context = multiprocessing.get_context(request.method)
         self.connection, theirs = context.Pipe()
         function = request.payload, request.path, request.learner_module, request.imports, request.refused
-        self.process = context.Process(target=candidate.answer, args=(theirs, *function, gradient, tensors))
+        self.process = context.Process(target=candidate.answer, args=(theirs, *function, gradient, tensors, overflow))
         self.process.start()
         theirs.close()
         # Reading may never return if the function writes to the pipe itself: a thread may be left waiting, we may not.

@@ -75,6 +75,16 @@ def test_says_where_results_differ():
     assert "tpr[1]: expected 1, got 1.00001 (1 of 2 entries differ)" in message
 
 
+def test_an_overflow_on_the_way_fails_where_the_exercise_says_so():
+    @cell
+    def right_by_luck(x):
+        return 1 / (1 + np.exp(-x))
+
+    assert load("activations/sigmoid").overflow == "raise"
+    message = judge.check("activations/sigmoid", right_by_luck).message
+    assert "FloatingPointError: overflow encountered in exp" in message
+
+
 def test_likely_mistake_is_told_only_where_it_explains_everything():
     @cell
     def ties_lost_and_a_little_more(y_true, y_score):

@@ -103,6 +103,8 @@ class Exercise:
         Whether arrays are handed over as torch tensors.
     gradient : tuple of str
         The arguments whose gradients are compared too.
+    overflow : {"ignore", "raise"}
+        Whether an overflow on the way is an error even where the result is right.
     narrow : dict of str to str
         What the inputs cannot vary in: an argument to its `ASPECTS`, a colon and the reason.
     """
@@ -117,6 +119,7 @@ class Exercise:
     forbidden: tuple = ()
     tensors: bool = False
     gradient: tuple = ()
+    overflow: str = "ignore"
     narrow: dict = field(default_factory=dict)
     rights: list = field(default_factory=list, init=False)
     libraries: list = field(default_factory=list, init=False)

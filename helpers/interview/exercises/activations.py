@@ -9,17 +9,20 @@ from hypothesis import strategies as st
 from ...algorithms import activations
 from . import SMALL, WIDE, Exercise, arrays
 
-FAR = (*WIDE, 200.0, -200.0)
+FAR = (*WIDE, 200.0, -200.0, 3.75, -4.5)  # the last two: in the tails, where 0 or x is not yet near enough
+ANY_SHAPE = st.sampled_from([(1,), (2,), (5,), (8,), (2, 3), (3, 2), (1, 4), (4, 1)])
 
 # --- sigmoid ---------------------------------------------------------------------------------------------------------
 
 sigmoid = Exercise(
     id="activations/sigmoid",
     signature="sigmoid(x) -> s",
-    task="The sigmoid of every entry of x. It must be right at -1,000 and 1,000 too, without a warning.",
-    task_zh="对 x 的每个元素求 sigmoid。输入为 -1000、1000 时也要正确，且不能有溢出警告。",
+    task="The sigmoid of every entry of x, an array of any shape. It must be right at -1,000 and 1,000 too, without an "
+    "overflow on the way.",
+    task_zh="对任意形状的数组 x 逐元素求 sigmoid。输入为 -1000、1000 时也要正确，且中途不能溢出。",
     reference=activations.sigmoid,
-    tiers=(st.tuples(arrays(st.integers(2, 4), SMALL)), st.tuples(arrays(st.integers(1, 8), FAR))),
+    tiers=(st.tuples(arrays(st.integers(2, 4), SMALL)), st.tuples(arrays(ANY_SHAPE, FAR))),
+    overflow="raise",
     forbidden=("torch.sigmoid", "torch.nn.functional.sigmoid", "torch.special.expit", "scipy.special.expit"),
     hints=(
         "exp overflows above about 709. For which sign of x does 1 / (1 + exp(-x)) compute a large exp?",
@@ -42,7 +45,8 @@ def by_tanh(x):
 
 @sigmoid.right
 def one_by_one(x):
-    return [1 / (1 + math.exp(-v)) if v >= 0 else math.exp(v) / (1 + math.exp(v)) for v in x]
+    rows = [1 / (1 + math.exp(-v)) if v >= 0 else math.exp(v) / (1 + math.exp(v)) for v in x.flat]
+    return np.reshape(rows, x.shape)
 
 
 @sigmoid.library
@@ -74,6 +78,11 @@ def centered(x):
 @sigmoid.wrong("tanh(x / 2), not tanh(x): the sigmoid is half as steep.")
 def too_steep(x):
     return (1 + np.tanh(x)) / 2
+
+
+@sigmoid.wrong("The result has the shape of x. Here it is flat.")
+def flattened(x):
+    return by_sign(x).ravel()
 
 
 @sigmoid.wrong("That is the hard sigmoid, a straight line that approximates it.")
@@ -286,28 +295,28 @@ def sum_of_gradients(grad, y):
 gelu = Exercise(
     id="activations/gelu",
     signature="gelu(x) -> y",
-    task="The exact GELU of every entry of x: x times the probability that a standard normal number lies below x. Use "
-    "math.erf; the approximation by tanh is not exact.",
-    task_zh="精确的 GELU：x 乘以标准正态变量小于 x 的概率。用 math.erf，不要用 tanh 近似。",
+    task="The exact GELU of every entry of x, an array of any shape: x times the probability that a standard normal "
+    "number lies below x. Use math.erf; the approximation by tanh is not exact.",
+    task_zh="对任意形状的数组 x 逐元素求精确的 GELU：x 乘以标准正态变量小于 x 的概率。用 math.erf，不要用 tanh 近似。",
     reference=activations.gelu,
-    tiers=(st.tuples(arrays(st.integers(2, 4), SMALL)), st.tuples(arrays(st.integers(1, 8), FAR))),
+    tiers=(st.tuples(arrays(st.integers(2, 4), SMALL)), st.tuples(arrays(ANY_SHAPE, FAR))),
     forbidden=("torch.nn.functional.gelu", "torch.nn.GELU"),
     hints=(
         "The distribution function of a normal number can be written with the error function.",
         "Phi(x) = (1 + erf(x / sqrt 2)) / 2.",
-        "np.array([v * (1 + math.erf(v / math.sqrt(2))) / 2 for v in x]).",
+        "np.vectorize(lambda v: v * (1 + math.erf(v / math.sqrt(2))) / 2)(x).",
     ),
 )
 
 
 @gelu.right
 def by_erf(x):
-    return np.array([v * (1 + math.erf(v / math.sqrt(2))) / 2 for v in x])
+    return np.vectorize(lambda v: v * (1 + math.erf(v / math.sqrt(2))) / 2)(x)
 
 
 @gelu.right
 def by_erfc(x):
-    return [v * math.erfc(-v / math.sqrt(2)) / 2 for v in x]
+    return np.reshape([v * math.erfc(-v / math.sqrt(2)) / 2 for v in x.flat], x.shape)
 
 
 @gelu.library
@@ -327,17 +336,22 @@ def by_sigmoid(x):
 
 @gelu.wrong("x / sqrt(2) goes into erf, not x.")
 def root_forgotten(x):
-    return np.array([v * (1 + math.erf(v)) / 2 for v in x])
+    return x * (1 + np.vectorize(math.erf)(x)) / 2
 
 
 @gelu.wrong("That is the probability alone: multiply it by x.")
 def probability(x):
-    return np.array([(1 + math.erf(v / math.sqrt(2))) / 2 for v in x])
+    return (1 + np.vectorize(math.erf)(x / math.sqrt(2))) / 2
 
 
 @gelu.wrong("That is ReLU. GELU is smooth, and slightly negative left of 0.")
 def rectified(x):
     return np.maximum(x, 0)
+
+
+@gelu.wrong("Far out is not at 3: Phi(-3) is still more than 0.001. Compute every entry.")
+def cut_at_three(x):
+    return np.where(np.abs(x) > 3, np.maximum(x, 0), by_erf(x))
 
 
 @gelu.wrong("Half is missing: Phi(x) = (1 + erf(x / sqrt 2)) / 2.")
