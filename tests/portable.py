@@ -4,6 +4,7 @@ Libraries pick their inner loops by processor, and loops round differently. Envi
 the processor is an older one. Each processor, thread count, language and time zone is met once, not every combination.
 """
 
+import locale
 import os
 import platform
 import subprocess
@@ -44,11 +45,25 @@ def processors():
             )
 
 
+def knows(language):
+    """Whether this machine has a locale; the C library takes C's in place of one that it lacks, and says nothing."""
+    before = locale.setlocale(locale.LC_ALL)
+    try:
+        locale.setlocale(locale.LC_ALL, language)
+    except locale.Error:
+        return False
+    finally:
+        locale.setlocale(locale.LC_ALL, before)
+    return True
+
+
 def main():
     command = [sys.executable, "-m", "pytest", "-q", "-n", os.environ.get("JOBS", "2"), "--dist", "loadfile", "--nbval"]
     failed = []
     for threads, place, (processor, name) in zip((1, 2, 4), ELSEWHERE, processors(), strict=True):
         run = "; ".join([f"as {name}", f"OMP_NUM_THREADS={threads}", *map("=".join, place.items())])
+        if not knows(place.get("LC_ALL", "C")):
+            run += " (which is not installed here, so in C)"
         print(f"=== {run}", flush=True)
         environment = os.environ | processor | place | {"OMP_NUM_THREADS": str(threads)}
         if subprocess.run([*command, "notebooks", "tests/algorithms"], env=environment).returncode:

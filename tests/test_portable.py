@@ -59,3 +59,7 @@ def test_a_run_that_fails_is_named(machine, monkeypatch):
     machine("x86_64", "AVX512", FOUND)
     with pytest.raises(SystemExit, match="failed: as Nehalem, DEFAULT; OMP_NUM_THREADS=1; LC_ALL=C"):
         portable.main()
+
+
+def test_a_language_that_is_not_installed_is_noticed():
+    assert portable.knows("C") and not portable.knows("xx_YY.UTF-8")
