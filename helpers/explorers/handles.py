@@ -152,8 +152,6 @@ class Pointer:
     ----------
     explorer : Explorer
     handles : list of Handle
-    ring : matplotlib.lines.Line2D
-        Shows which part the keyboard has chosen.
     """
 
     def __init__(self, explorer, handles):

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import io
-import time
 import weakref
 from base64 import b64decode
 from functools import partial
@@ -572,23 +571,6 @@ def test_pointing_can_set_a_control(dot):
 
 def test_pictures_without_handles_are_not_reached_by_tab(dot):
     assert dot(line).canvas.draggable and not dot().canvas.draggable
-
-
-def test_an_update_that_is_slow_is_made_once_for_many_gestures(dot):
-    """ipywidgets keeps the newest gesture while the kernel works, so the kernel sees few of a fast hand's."""
-    calls = []
-
-    class Slow(Dot):
-        def solve(self, **values):
-            time.sleep(0.01)
-            calls.append(values["x"])
-            return super().solve(**values)
-
-    explorer = dot(line, kind=Slow)
-    calls.clear()
-    for gesture in gestures(explorer, explorer.axes, (5, 1), *[(5 + i / 10, 1) for i in range(30)])[::15]:
-        explorer.canvas.gesture = gesture
-    assert len(calls) <= 3
 
 
 def test_gestures_are_not_echoed_to_pages(dot):
