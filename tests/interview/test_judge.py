@@ -196,7 +196,9 @@ def test_killed_worker_is_replaced():
     assert judge._worker.process.pid != first
 
 
-def test_interrupt_ends_the_check_and_the_next_one_works():
+def test_interrupt_ends_the_check_and_the_next_one_works(request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     judge.check(AUC, returns_nothing)
     family = []
 
