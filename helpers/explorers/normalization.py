@@ -214,8 +214,8 @@ class Rates(Explorer):
     plays = "epoch"
 
     activation = Choice("relu", ["relu", "sigmoid"])
-    lr = LogSlider(0.03, RATES[0], RATES[-1], step=0.5, label="learning rate")
-    epoch = Slider(1, 1, EPOCHS)
+    lr = LogSlider(0.095, RATES[0], RATES[-1], step=0.5, label="learning rate")
+    epoch = Slider(2, 1, EPOCHS)
 
     def __init__(self, X, y):
         X, y = np.asarray(X, dtype=float), np.asarray(y)
