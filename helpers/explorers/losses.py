@@ -143,13 +143,12 @@ class Ink(Explorer):
         super().__init__()
 
     def draw(self, figure):
-        self.titles, self.maps = [], []
-        for axes in figure.subplots(2, 3).flat:
-            axes.set(xticks=[], yticks=[])
+        self.maps = []
+        for axes, title in zip(figure.subplots(2, 3).flat, ("noisy image", "ink", *NAMES), strict=True):
+            axes.set(title=title, xticks=[], yticks=[])
             axes.spines[:].set_visible(True)
-            self.titles.append(axes.set_title(" "))
             self.maps.append(axes.imshow(np.zeros((CANVAS, CANVAS, 4), dtype=np.uint8), interpolation="nearest"))
-        self.live([*self.maps, *self.titles])
+        self.live(self.maps)
 
     def solve(self, side, step, threshold, image):
         trained = self.trained[side]
@@ -163,11 +162,8 @@ class Ink(Explorer):
         noisy, truth = found.trained.noisy[found.image], found.trained.truth[found.image] == 1
         self.maps[0].set_data(_gray(np.clip((noisy + 1) / 3, 0, 1)))
         self.maps[1].set_data(_gray(truth))
-        self.titles[0].set_text("noisy image")
-        self.titles[1].set_text("ink")
-        for i, (name, (_, _, score)) in enumerate(zip(NAMES, found.scores(), strict=True)):
-            self.titles[i + 2].set_text(f"{name}: {score:.2f}")
-            self.maps[i + 2].set_data(_verdicts(found.masks[i, found.image], truth))
+        for i, shown in enumerate(self.maps[2:]):
+            shown.set_data(_verdicts(found.masks[i, found.image], truth))
 
     def readouts(self, found):
         said = {"ink, share of the pixels (%)": round(100 * float(found.share), 1)}

@@ -48,7 +48,7 @@ class Block(Explorer):
 
     def draw(self, figure):
         n, c, h, w = self.x.shape
-        self.titles, self.maps, self.frames, self.marks = [], [], [], []
+        self.maps, self.frames, self.marks = [], [], []
         for place, axes in enumerate(figure.subplots(2, 2).flat):
             axes.set(xlim=(-1, c * (w + 1) - 0.5), ylim=(n * (h + 1) - 0.5, -1), aspect="equal")
             axes.set_xticks([k * (w + 1) + (w - 1) / 2 for k in range(c)], range(1, c + 1), fontsize=9)
@@ -57,7 +57,7 @@ class Block(Explorer):
             axes.spines[:].set_visible(False)
             axes.set_xlabel("channel" if place > 1 else "", fontsize=10, labelpad=1)
             axes.set_ylabel("image" if place % 2 == 0 else "", fontsize=10, labelpad=1)
-            self.titles.append(axes.set_title(" ", fontsize=12))
+            title = axes.set_title(NORMS[place], fontsize=12)
             extent = (-0.5, c * (w + 1) - 0.5, n * (h + 1) - 0.5, -0.5)
             self.maps.append(axes.imshow(self._tiles(self.x), extent=extent, interpolation="nearest"))
             share = Rectangle((0, 0), 1, 1, facecolor=(*_rgb(theme.SKY), 0.35), edgecolor=theme.BLUE, linewidth=4)
@@ -65,7 +65,8 @@ class Block(Explorer):
             mark = Rectangle((0, 0), 1, 1, fill=False, edgecolor=theme.VERMILLION, linewidth=3)
             self.marks.append(axes.add_patch(mark))
             self.hand(_Cells(axes, self.x.shape))
-        self.live([*self.maps, *self.frames, *self.marks, *self.titles])
+        self.counted = title  # GN's, which says how many groups
+        self.live([*self.maps, *self.frames, *self.marks, title])
 
     def solve(self, groups, reveal, after, cell):
         groups = round(groups)
@@ -83,9 +84,8 @@ class Block(Explorer):
     def show(self, shared):
         _, _, h, w = self.x.shape
         image, channel, row, column = shared.cell
+        self.counted.set_text(f"GN, {shared.groups} group" + "s" * (shared.groups > 1))
         for i, (n0, n1, c0, c1) in enumerate(shared.regions):
-            counted = f", {shared.groups} group" + "s" * (shared.groups > 1) if NORMS[i] == "GN" else ""
-            self.titles[i].set_text(NORMS[i] + counted)
             self.frames[i].set_bounds(c0 * (w + 1) - 0.9, n0 * (h + 1) - 0.9, *_spans(c1 - c0, n1 - n0, w, h))
             self.frames[i].set_visible(shared.reveal)
             self.marks[i].set_bounds(channel * (w + 1) + column - 0.5, image * (h + 1) + row - 0.5, 1, 1)
