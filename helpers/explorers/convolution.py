@@ -62,12 +62,7 @@ class Slide(Explorer):
     def draw(self, figure):
         height, width = self.image.shape
         axes = figure.subplot_mosaic([["photo", "out"], ["cells", "cells"]], height_ratios=[3, 2])
-        for name, title, corner in (("photo", "Input", -MOST_PADDING), ("out", "Output", -1)):
-            limits = {"xlim": (corner - 0.5, corner + width + 7.5), "ylim": (corner + height + 7.5, corner - 0.5)}
-            axes[name].set(title=title, xticks=[], yticks=[], aspect="equal", **limits)
-            axes[name].spines[:].set_visible(False)
-        axes["photo"].imshow(self.image, cmap="gray", vmin=0, vmax=1, extent=_extent(height, width))
-        axes["photo"].set(xlim=(-4.5, width + 3.5), ylim=(height + 3.5, -4.5))
+        axes["photo"].imshow(self.image, cmap="gray", vmin=0, vmax=1)
         self.border = self.live(axes["photo"].add_collection(PolyCollection([], facecolor="black"), autolim=False))
         self.taps = self.live(axes["photo"].add_collection(PolyCollection([], facecolor=theme.ORANGE), autolim=False))
         self.frame = self.live(
@@ -75,7 +70,11 @@ class Slide(Explorer):
         )
         blank = np.zeros((height, width, 4), dtype=np.uint8)  # holds colors already: mapping numbers takes longer
         self.output = self.live(axes["out"].imshow(blank, interpolation="nearest"))
-        axes["out"].set(xlim=(-1.5, width + 6.5), ylim=(height + 6.5, -1.5))
+        titles = {"photo": "Input: drag the window", "out": "Output: point at a pixel"}
+        for (name, title), corner in zip(titles.items(), (-MOST_PADDING, -1), strict=True):
+            axes[name].set(title=title, xticks=[], yticks=[], aspect="equal")
+            axes[name].set(xlim=(corner - 0.5, corner + width + 7.5), ylim=(corner + height + 7.5, corner - 0.5))
+            axes[name].spines[:].set_visible(False)
         (self.pixel,) = self.live(axes["out"].plot([], [], "s", mfc="none", mec=theme.SKY, ms=11, mew=3))
         self._draw_cells(axes["cells"])
         self.hand(_Weights(axes["cells"], "kernel"), _Window(axes["photo"], self), _OutputPixel(axes["out"], self))
@@ -244,27 +243,39 @@ class _Weights(Handle):
         return tuple(map(tuple, rows))
 
 
-class _OutputPixel(Handle):
-    """The output pixel under the pointer."""
+class _Window(Handle):
+    """The window on the input, to drag: it stops at every place of the output."""
 
     def __init__(self, axes, explorer):
         super().__init__(axes, ("row", "column"))
         self.explorer = explorer
 
+    def places(self, values):
+        shift = values["dilation"] - values["padding"]  # from where a window begins to its middle tap
+        return {"window": tuple(values[name] * values["stride"] + shift for name in ("column", "row"))}
+
+    def around(self, values, x, y):
+        return "window"
+
+    def moved(self, values, part, dx, dy):
+        places = values["row"] + round(dy / values["stride"]), values["column"] + round(dx / values["stride"])
+        sides = self.explorer._size(values)
+        return tuple(int(np.clip(place, 0, side - 1)) for place, side in zip(places, sides, strict=True))
+
+
+class _OutputPixel(_Window):
+    """The output pixel under the pointer."""
+
+    def places(self, values):
+        return {}
+
+    def around(self, values, x, y):
+        return None
+
     def pointed(self, values, x, y):
         rows, columns = self.explorer._size(values)
         row, column = round(y), round(x)
         return (row, column) if 0 <= row < rows and 0 <= column < columns else None
-
-
-class _Window(_OutputPixel):
-    """The window whose middle is nearest to the pointer, on the input."""
-
-    def pointed(self, values, x, y):
-        shift = values["padding"] - values["dilation"]  # from a pixel to the first tap of a window about it
-        sides = self.explorer._size(values)
-        nearest = (round((place + shift) / values["stride"]) for place in (y, x))
-        return tuple(int(np.clip(place, 0, side - 1)) for place, side in zip(nearest, sides, strict=True))
 
 
 # --- shared or not ---------------------------------------------------------------------------------------------------

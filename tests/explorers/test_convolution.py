@@ -98,12 +98,15 @@ def test_pointing_at_the_output_chooses_its_pixel(slide):
 
 
 @pytest.mark.parametrize(("stride", "padding", "dilation"), [(1, 0, 1), (2, 1, 1), (3, 4, 2)])
-def test_pointing_at_the_input_chooses_the_window_about_it(slide, stride, padding, dilation):
-    slide.set(stride=stride, padding=padding, dilation=dilation)
-    row, column = 7, 9
-    middle = row * stride - padding + dilation, column * stride - padding + dilation
-    hover(slide, slide.figure.axes[0], middle[::-1])
-    assert (slide.row, slide.column) == (row, column)
+def test_the_window_is_dragged_from_place_to_place(slide, stride, padding, dilation):
+    slide.set(stride=stride, padding=padding, dilation=dilation, row=7, column=9)
+    middle = np.array([9, 7]) * stride - padding + dilation
+    assert slide.frame.get_bbox().bounds[0] + slide.frame.get_bbox().bounds[2] / 2 == middle[0]
+    photo = slide.figure.axes[0]
+    drag(slide, photo, middle, middle + np.array([2, 3]) * stride)
+    assert (slide.row, slide.column) == (10, 11)
+    drag(slide, photo, middle, middle - 500)
+    assert (slide.row, slide.column) == (0, 0)
 
 
 def test_stepping_moves_along_the_row_and_the_picture(slide):

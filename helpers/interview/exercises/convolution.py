@@ -47,7 +47,8 @@ def conv2d_by_torch(x, weight, bias, stride, padding):
 
 
 CONVOLUTIONS = (
-    *("torch.nn.functional", "torch.conv2d", "torch.nn.Conv2d", "torch.conv3d", "torch.conv1d", "torch.convolution"),
+    *(f"torch.nn.functional.conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)),
+    *("torch.convolution", "torch.nn.Conv1d", "torch.nn.Conv2d", "torch.nn.Conv3d", "torch.nn.ConvTranspose2d"),
     *("scipy.signal", "scipy.ndimage"),
 )
 
@@ -55,19 +56,17 @@ conv2d = Exercise(
     id="convolution/conv2d",
     signature="conv2d(x, weight, bias, stride, padding) -> out",
     task="The convolution of a deep-learning library (a cross-correlation) of x (N, C, H, W) with weight (O, C, k_h, "
-    "k_w) and bias (O,). stride and padding are one integer each, for both sides; the padding is zeros. Everything in "
-    "torch.nn.functional counts as the library: use Tensor.unfold, as_strided or slices. The gradients with respect to "
-    "x, weight and bias are compared.",
+    "k_w) and bias (O,). stride and padding are one integer each, for both sides; the padding is zeros. Write "
+    "it without the library's convolutions. The gradients with respect to x, weight and bias are compared.",
     task_zh="实现深度学习框架里的二维卷积（互相关）：x (N, C, H, W)，weight (O, C, k_h, k_w)，bias (O,)。"
-    "stride 和 padding 各是一个整数，高宽共用，补零。torch.nn.functional 里的函数都算调库，请用 Tensor.unfold、"
-    "as_strided 或切片。会比较对 x、weight、bias 的梯度。",
+    "stride 和 padding 各是一个整数，高宽共用，补零。不得调用框架自带的卷积。会比较对 x、weight、bias 的梯度。",
     reference=conv2d_by_torch,
     tiers=(readable(), any_layer()),
     tensors=True,
     gradient=("x", "weight", "bias"),
     forbidden=CONVOLUTIONS,
     hints=(
-        "Pad by writing x into a larger tensor of zeros. Then every output is a window's dot product with a filter.",
+        "Pad x with zeros. Then every output is the dot product of a window with a filter, plus the filter's bias.",
         "xp.unfold(2, k_h, stride).unfold(3, k_w, stride) is a view of all windows: (N, C, H_out, W_out, k_h, k_w).",
         "torch.einsum('nchwij,ocij->nohw', windows, weight) + bias[:, None, None].",
     ),
@@ -124,6 +123,15 @@ def by_loops(x, weight, bias, stride, padding):
         window = xp[:, None, :, i * stride : i * stride + k_h, j * stride : j * stride + k_w]
         out[:, :, i, j] = (window * weight).sum(dim=(2, 3, 4)) + bias
     return out
+
+
+@conv2d.right
+def by_f_unfold(x, weight, bias, stride, padding):
+    (k_h, k_w), n = weight.shape[2:], len(x)
+    matrix = F.unfold(F.pad(x, (padding, padding, padding, padding)), (k_h, k_w), stride=stride)
+    rows = (x.shape[2] + 2 * padding - k_h) // stride + 1
+    out = torch.einsum("ok,nkp->nop", weight.flatten(1), matrix) + bias.view(1, -1, 1)
+    return out.reshape(n, len(weight), rows, -1)
 
 
 @conv2d.library
@@ -239,7 +247,7 @@ conv2d_backward = Exercise(
     "卷积核为 weight (O, C, k_h, k_w)，带偏置。用 NumPy 返回对 x、weight、bias 的梯度。",
     reference=convolution.conv2d_backward,
     tiers=(arriving(readable(), arrays), arriving(any_layer(), seeded)),
-    forbidden=("torch.autograd", "torch.nn.grad", "torch.nn.functional", "torch.conv_transpose2d", "torch.conv2d"),
+    forbidden=("torch.autograd", "torch.nn.grad", *CONVOLUTIONS),
     hints=(
         "One tap (i, j) of the kernel meets a strided slice of the padded input, of the size of the output.",
         "For each tap: grad_weight[:, :, i, j] sums grad times that slice over images and places; the same slice of "
@@ -393,7 +401,7 @@ output_size = Exercise(
     task_zh="求卷积输出的一条边长：输入的一条边上能放下多少个窗口。参数都是整数，padding 在两端各补一次。",
     reference=convolution.conv_output_size,
     tiers=(sides(3, (1, 2)), sides(7, (1, 2, 3, 4))),
-    forbidden=("torch.nn.functional", "torch.nn.Conv2d", "torch.nn.Conv1d"),
+    forbidden=CONVOLUTIONS,
     hints=(
         "How long is a kernel whose taps lie dilation pixels apart? Then: how many steps can it take?",
         "Its extent is dilation (kernel - 1) + 1. It can move by size + 2 padding - extent pixels.",
