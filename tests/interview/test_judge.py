@@ -28,7 +28,7 @@ def test_right_answer_gets_a_stable_line(attempts):
     first, second = judge.check(AUC, good), judge.check(AUC, good)
     assert first.passed
     assert first == second
-    assert repr(first) == f"{AUC}: {RIGHT}"
+    assert first.message == f"{AUC}: {RIGHT}"
     assert attempts.events == [(AUC, "passed")] * 2
 
 
