@@ -212,7 +212,7 @@ def _power(x, n):
 
 # --- by differences --------------------------------------------------------------------------------------------------
 
-STEP = np.finfo(float).eps ** (1 / 3)  # balances the formula's error, of order h^2, and the rounding's, eps / h
+STEP = np.finfo(float).eps ** (1 / 3)  # balances the formula's error, of order STEP^2, and the rounding's, eps / STEP
 
 
 def numerical_gradient(f, x):

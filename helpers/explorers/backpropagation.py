@@ -362,7 +362,7 @@ class Depth(Explorer):
     title = "The gradient by depth"
     size = 660, 350
 
-    gain = LogSlider(1, 0.5, 8, step=0.025)
+    gain = LogSlider(1, 10**-0.3, 10, step=0.025)
     depth = Slider(4, 1, DEEPEST, unit="layers")
     skip = Switch(label="skip connections")
 
