@@ -181,14 +181,18 @@ def reset(exercise_id):
     Note
         The stub.
     """
-    exercise = load(exercise_id)
-    arguments = exercise.signature.partition(" ->")[0]
-    task = textwrap.fill(exercise.task, 110, initial_indent="    ", subsequent_indent="    ").strip()
-    stub = f'def {arguments}:\n    """{task}"""\n    ...\n\n\ncheck("{exercise.id}", {exercise.name})'
+    code = stub(load(exercise_id))
     shell = get_ipython()
     if hasattr(shell, "set_next_input"):
-        shell.set_next_input(stub, replace=True)
-    return Note(f"```python\n{stub}\n```")
+        shell.set_next_input(code, replace=True)
+    return Note(f"```python\n{code}\n```")
+
+
+def stub(exercise):
+    """Return the cell in which an exercise is begun."""
+    arguments = exercise.signature.partition(" ->")[0]
+    task = textwrap.fill(exercise.task, 110, initial_indent="    ", subsequent_indent="    ").strip()
+    return f'def {arguments}:\n    """{task}"""\n    ...\n\n\ncheck("{exercise.id}", {exercise.name})'
 
 
 def history(exercise_id):

@@ -139,7 +139,10 @@ class Quiz(Flashcard):
     *topics : str
         Stems of topics, such as "metrics"; all of them if none is named.
     cards : iterable of str, optional
-        Ids: only these cards, each once, in this order, due or not. A quiz over all cards of its topics by default.
+        Ids: only these cards, in this order, due or not; those graded "again" return at the end. A quiz over all cards
+        of its topics by default.
+    done : callable, optional
+        Called when such a drill is over, with the first grade of each card.
     progress : Progress, optional
         By default the learner's own.
 
@@ -149,14 +152,15 @@ class Quiz(Flashcard):
         If a topic or a card is unknown, or there is no card.
     """
 
-    def __init__(self, *topics, cards=None, progress=None):
+    def __init__(self, *topics, cards=None, done=None, progress=None):
         self.topics, self._deck = topics, load_cards(topics)
         self._drill = None if cards is None else list(cards)
         if unknown := [card for card in self._drill or () if card not in self._deck]:
             raise ValueError(f"cards: there is no card {unknown[0]!r}")
         if not self._deck or self._drill == []:
             raise ValueError(f"topics: {', '.join(topics) or 'none'} has no cards yet")
-        self.answered, self._answers, self._again = 0, [], []
+        self.answered, self._answers, self._again, self._done = 0, [], [], done
+        self.first_grades = {}
         self._filters = {
             "topic": self._filter("topic", [(topic.title, topic.stem) for topic in self._titles()]),
             "kind": self._filter("kind", [(kind, kind) for kind in KINDS]),
@@ -204,6 +208,8 @@ class Quiz(Flashcard):
             if self._kept(lambda: self.progress.undo(review_id)):
                 self._answers.pop()
                 self.answered -= 1
+                if card.id not in {other.id for other, _ in self._answers}:
+                    self.first_grades.pop(card.id, None)
                 self._advance(card)
                 tell()
 
@@ -231,8 +237,14 @@ class Quiz(Flashcard):
     def _next(self, card, rating):
         self.answered += 1
         self._answers.append((card, self.review_id))
+        self.first_grades.setdefault(card.id, rating)
         self._again = [other for other in self._again if other != card.id]
+        if rating == 1 and self._drill is not None:
+            self._again.append(card.id)
         self._advance()
+        if self.card is None and self._drill is not None and self._done:
+            done, self._done = self._done, None
+            done(self.first_grades)
 
     def _advance(self, card=None):
         """Ask `card`, or else what is most urgent."""
