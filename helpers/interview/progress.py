@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 import platformdirs
 
+from helpers.topics import ROOT
 from helpers.validation import check_choice, check_integer
 
 from . import schedule
@@ -88,6 +89,18 @@ _TROUBLES = {  # primary SQLite error code: what is wrong, what to do
 }
 
 
+def data_folder():
+    """Return the learner's folder: the one that VIVA_HOME names, or else one in the user's data folder."""
+    home = os.environ.get("VIVA_HOME") or platformdirs.user_data_dir("viva", appauthor=False)
+    return Path(home).expanduser().absolute()
+
+
+def check_outside(path):
+    """Refuse a path inside Viva's own folder: an export there would be committed or lost with an update."""
+    if ROOT in Path(path).absolute().parents:
+        raise ValueError(f"path {path} lies in Viva's own folder; choose one outside, such as {Path.home() / 'viva'}")
+
+
 class ProgressError(RuntimeError):
     """The progress file cannot be used; the message names the file and says what to do."""
 
@@ -112,8 +125,7 @@ class Progress:
 
     def __init__(self, path=None, clock=lambda: datetime.now(UTC)):
         if path is None:
-            home = os.environ.get("VIVA_HOME") or platformdirs.user_data_dir("viva", appauthor=False)
-            path = Path(home).expanduser() / "progress.sqlite3"
+            path = data_folder() / "progress.sqlite3"
         self.path = Path(path).absolute()
         self.clock = clock
         self._checked = False
@@ -345,18 +357,19 @@ class Progress:
             _rebuild(db, self._horizon())
 
     def export_json(self, path):
-        """Write the logs to a JSON file. A file that stands there already is replaced in one step.
+        """Write the logs to a JSON file, and say where and how much. A file there already is replaced in one step.
 
         Raises
         ------
         ValueError
-            If `path` is the progress file itself.
+            If `path` is the progress file itself, or lies in Viva's own folder.
         OSError
             If `path` cannot be written.
         """
-        path = Path(path).absolute()
+        path = Path(path).expanduser().absolute()
         if path == self.path or (path.exists() and self.path.exists() and path.samefile(self.path)):
             raise ValueError(f"path {path} is the progress file itself; choose another name for the export")
+        check_outside(path)
         with self._transaction() as db:
             logs = {name: _exported(db, *log) for name, log in _LOGS.items()}
         part = path.with_name(f"{path.name}.{uuid4()}.part")
@@ -365,6 +378,7 @@ class Progress:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+        print(f"{len(logs['reviews'])} answers and {len(logs['attempts'])} attempts written to {path}")
 
     def import_json(self, path):
         """Add the entries of an export to the logs. What is there already stays as it is.
@@ -376,7 +390,7 @@ class Progress:
         OSError
             If `path` cannot be read.
         """
-        logs = _read_export(Path(path))
+        logs = _read_export(Path(path).expanduser())
         with self._transaction() as db:
             for table, rows in logs.items():
                 here = {row[0]: row for row in db.execute(f"SELECT * FROM {table}")}
