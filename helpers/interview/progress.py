@@ -89,6 +89,11 @@ _TROUBLES = {  # primary SQLite error code: what is wrong, what to do
 }
 
 
+def now():
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
 def data_folder():
     """Return the learner's folder: the one that VIVA_HOME names, or else one in the user's data folder."""
     home = os.environ.get("VIVA_HOME") or platformdirs.user_data_dir("viva", appauthor=False)
@@ -123,11 +128,11 @@ class Progress:
     `ProgressError` if the file is damaged, written by a newer Viva, or cannot be reached; it is then left as it is.
     """
 
-    def __init__(self, path=None, clock=lambda: datetime.now(UTC)):
+    def __init__(self, path=None, clock=None):
         if path is None:
             path = data_folder() / "progress.sqlite3"
         self.path = Path(path).absolute()
-        self.clock = clock
+        self.clock = clock or (lambda: now())
         self._checked = False
 
     def answer(self, card_id, rating, review_id=None):
@@ -478,8 +483,8 @@ class Progress:
 
     def _now(self, last):
         """The clock, called inside the transaction. If it was set back a little, the log of an item moves forward."""
-        now = self._time()
-        return now if last is None else max(now, last + _TICK)
+        at = self._time()
+        return at if last is None else max(at, last + _TICK)
 
     def _next(self, db, log):
         """The time of the next entry of a log, later than that of the last."""

@@ -18,8 +18,11 @@ function render({ el }) {
   const focus = event => { // a button that greys out loses the focus
     if (event.target.closest("select, input")) return;
     quiz.focus({ preventScroll: true });
-    requestAnimationFrame(() => quiz.scrollIntoView({ block: "nearest" })); // the grades, below a long answer
   };
+
+  const sizes = new ResizeObserver(() => { // an answer came: the grades below it stay in view
+    if (quiz.matches(":focus-within")) quiz.querySelector(".viva-line").scrollIntoView({ block: "nearest" });
+  });
 
   function start() {
     quiz = el.closest(".viva-quiz");
@@ -30,11 +33,13 @@ function render({ el }) {
     if (quiz.closest(".viva-mock")) focus({ target: quiz }); // against the clock, keys work from the first second
     quiz.addEventListener("keydown", press);
     quiz.addEventListener("click", focus);
+    sizes.observe(quiz);
   }
   const waiting = requestAnimationFrame(start);
 
   return () => {
     cancelAnimationFrame(waiting);
+    sizes.disconnect();
     quiz?.removeEventListener("keydown", press);
     quiz?.removeEventListener("click", focus);
   };
