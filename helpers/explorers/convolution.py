@@ -315,9 +315,10 @@ class Sharing(Explorer):
         self.bars = self.live(
             {kind: bars.barh(place, 1, 0.4, color=color)[0] for place, (kind, color) in enumerate(colors.items())}
         )
-        self.labels = self.live(
-            {kind: bars.text(1.6, place - 0.27, "", va="bottom") for place, kind in enumerate(colors)}
-        )
+        for place, name in enumerate(NAMES.values()):
+            bars.text(1.6, place - 0.27, name, va="bottom")
+        right = {"va": "bottom", "ha": "right"}
+        self.labels = self.live({kind: bars.text(9e14, place - 0.27, "", **right) for place, kind in enumerate(NAMES)})
 
     def solve(self, kind, kernel, side, inputs, outputs):
         places = side * side
@@ -330,7 +331,7 @@ class Sharing(Explorer):
         self.matrix.set_data(colors)
         for name, bar in self.bars.items():
             bar.set(width=counts[name] - 1, x=1, alpha=1 if name == kind else 0.45)
-            self.labels[name].set(text=f"{NAMES[name]}: {counts[name]:,}", weight="bold" if name == kind else "normal")
+            self.labels[name].set_text(f"{counts[name]:,}")
 
     def readouts(self, solution):
         kind, (_, entries, different), counts, macs = solution
