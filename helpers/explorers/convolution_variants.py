@@ -359,9 +359,9 @@ class _OutputCell(Handle):
 
 
 def small_photograph():
-    """The bloom of flower.jpg in grey, 48 x 72 pixels from 0 to 1, each the mean of 5 x 5."""
-    grey = datasets.photograph("flower.jpg")[90:330, 140:500].mean(axis=2) / 255
-    return grey.reshape(48, 5, 72, 5).mean(axis=(1, 3))
+    """The bloom of flower.jpg in gray, 48 x 72 pixels from 0 to 1, each the mean of 5 x 5."""
+    gray = datasets.photograph("flower.jpg")[90:330, 140:500].mean(axis=2) / 255
+    return gray.reshape(48, 5, 72, 5).mean(axis=(1, 3))
 
 
 def examples():
