@@ -121,15 +121,15 @@ class Slide(Explorer):
     def _show_cells(self, step):
         window, result = self._window(step), step.picture.out[step.row, step.column]
         products = window * step.kernel
-        greys = [window.ravel(), [(result - step.picture.black) / (step.picture.white - step.picture.black)]]
-        before, after = (colormaps["gray"](np.asarray(grey)) for grey in greys)
+        grays = [window.ravel(), [(result - step.picture.black) / (step.picture.white - step.picture.black)]]
+        before, after = (colormaps["gray"](np.asarray(gray)) for gray in grays)
         signed = np.array([_signed(value) for value in (*step.kernel.ravel(), *products.ravel())])
         self.cells.set_facecolor(np.concatenate([before, signed, after]))
         entries = {color: [] for color in self.numbers}
         values = [*window.ravel(), *step.kernel.ravel(), *products.ravel(), result]
-        shades = [*greys[0], *[None] * 18, *greys[1]]  # of the cells that are drawn grey
-        for place, value, grey in zip(self.places, values, shades, strict=True):
-            color = theme.INK if grey is None else "black" if grey > 0.5 else "white"
+        shades = [*grays[0], *[None] * 18, *grays[1]]  # of the cells that are drawn gray
+        for place, value, gray in zip(self.places, values, shades, strict=True):
+            color = theme.INK if gray is None else "black" if gray > 0.5 else "white"
             entries[color].append((*place, value + 0.0))
         for color, numbers in self.numbers.items():
             numbers.show(entries[color])
@@ -315,9 +315,10 @@ class Sharing(Explorer):
         self.bars = self.live(
             {kind: bars.barh(place, 1, 0.4, color=color)[0] for place, (kind, color) in enumerate(colors.items())}
         )
-        self.labels = self.live(
-            {kind: bars.text(1.6, place - 0.27, "", va="bottom") for place, kind in enumerate(colors)}
-        )
+        for place, name in enumerate(NAMES.values()):
+            bars.text(1.6, place - 0.27, name, va="bottom")
+        right = {"va": "bottom", "ha": "right"}
+        self.labels = self.live({kind: bars.text(9e14, place - 0.27, "", **right) for place, kind in enumerate(NAMES)})
 
     def solve(self, kind, kernel, side, inputs, outputs):
         places = side * side
@@ -330,7 +331,7 @@ class Sharing(Explorer):
         self.matrix.set_data(colors)
         for name, bar in self.bars.items():
             bar.set(width=counts[name] - 1, x=1, alpha=1 if name == kind else 0.45)
-            self.labels[name].set(text=f"{NAMES[name]}: {counts[name]:,}", weight="bold" if name == kind else "normal")
+            self.labels[name].set_text(f"{counts[name]:,}")
 
     def readouts(self, solution):
         kind, (_, entries, different), counts, macs = solution
@@ -363,9 +364,9 @@ def _colored(kind, kernel):
 
 
 def small_photograph():
-    """The bloom of flower.jpg in grey, 64 x 96 pixels from 0 to 1, each the mean of 5 x 5."""
-    grey = datasets.photograph("flower.jpg")[50:370, 80:560].mean(axis=2) / 255
-    return grey.reshape(64, 5, 96, 5).mean(axis=(1, 3))
+    """The bloom of flower.jpg in gray, 64 x 96 pixels from 0 to 1, each the mean of 5 x 5."""
+    gray = datasets.photograph("flower.jpg")[50:370, 80:560].mean(axis=2) / 255
+    return gray.reshape(64, 5, 96, 5).mean(axis=(1, 3))
 
 
 def examples():

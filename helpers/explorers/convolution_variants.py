@@ -121,9 +121,9 @@ class Gridding(Explorer):
 
     kernel = Choice(3, [3, 5], label="kernel side", unit="pixels")
     layers = Slider(1, 1, DEEPEST)
-    first = Slider(1, 1, 5, label="dilation, first layer", unit="pixels")
-    second = Slider(1, 1, 5, label="second", unit="pixels", when=lambda v: v["layers"] > 1)
-    third = Slider(1, 1, 5, label="third", unit="pixels", when=lambda v: v["layers"] > 2)
+    first = Slider(1, 1, 5, label="first dilation", unit="pixels")
+    second = Slider(1, 1, 5, label="second dilation", unit="pixels", when=lambda v: v["layers"] > 1)
+    third = Slider(1, 1, 5, label="third dilation", unit="pixels", when=lambda v: v["layers"] > 2)
     place = State(())
 
     def __init__(self, image):
@@ -152,10 +152,10 @@ class Gridding(Explorer):
         return _paths(kernel, dilations), kernel, dilations, np.round(place[0]).astype(int)
 
     def show(self, solution):
-        paths, _, _, (x, y) = solution
+        paths, kernel, dilations, (x, y) = solution
         extent = len(paths)
         half = extent // 2
-        self.paths.set_data(_heat(paths))
+        self.paths.set_data(_heat(kernel, dilations))
         self.frame.set_bounds(x - half - 0.5, y - half - 0.5, extent, extent)
         height, width = self.image.shape
         rows, columns = np.nonzero(paths)
@@ -198,10 +198,15 @@ def _paths(kernel, dilations):
     return variants.paths_through(kernel, list(dilations))
 
 
-def _heat(paths):
-    """Colors of the paths; unseen pixels are paper."""
+@cache
+def _heat(kernel, dilations):
+    """Colors of the paths, with a thin gap between pixels; what is not seen is paper."""
+    paths = _paths(kernel, dilations)
     heat = colormaps["viridis"](paths / paths.max(), bytes=True)
     heat[paths == 0] = PAPER
+    dots = max(6, 180 // len(paths))  # per pixel; the gap is one of them
+    heat = heat.repeat(dots, axis=0).repeat(dots, axis=1)
+    heat[dots - 1 :: dots] = heat[:, dots - 1 :: dots] = PAPER
     return heat
 
 
@@ -230,7 +235,7 @@ class Transposed(Explorer):
     content = Choice("digit", {"a piece of a digit": "digit", "all ones": "ones"}, label="input")
     kernel = Choice(3, [2, 3, 4], label="kernel side", unit="pixels")
     stride = Choice(2, [1, 2, 3], unit="pixels")
-    padding = Slider(0, 0, 2, label="padding (cut off)", unit="pixels")
+    padding = Slider(0, 0, 2, label="cut off (padding)")
     cell = Slider(0, 0, ROOM[1] ** 2 - 1, label="output cell")
 
     def __init__(self, x):
@@ -297,6 +302,8 @@ class Transposed(Explorer):
         row, column = stamped.cell
         window = stamped.real[row : row + stamped.kernel, column : column + stamped.kernel]
         few, many = _stamps(stamped.kernel, stamped.stride)
+        is_last = (row + 1, column + 1) == stamped.out.shape
+        stamps = "see the last cell" if not is_last else f"{few}" if few == many else f"{few} to {many}"
         return {
             "with zeros": f"{stamped.spread.shape[0]} x {stamped.spread.shape[1]}",
             "output size": f"{stamped.out.shape[0]} x {stamped.out.shape[1]}",
@@ -304,7 +311,7 @@ class Transposed(Explorer):
             "its value": stamped.out[row, column],
             "input pixels under the window": int(window.sum()),
             "zeros under the window": int((~window).sum()),
-            "stamps on an inner cell": f"{few}" if few == many else f"{few} to {many}",
+            "stamps on an inner cell": stamps,
             "multiply-adds by stamping": self.x.size * stamped.kernel**2,
             "multiply-adds with the zeros": stamped.out.size * stamped.kernel**2,
         }
@@ -352,9 +359,9 @@ class _OutputCell(Handle):
 
 
 def small_photograph():
-    """The bloom of flower.jpg in grey, 48 x 72 pixels from 0 to 1, each the mean of 5 x 5."""
-    grey = datasets.photograph("flower.jpg")[90:330, 140:500].mean(axis=2) / 255
-    return grey.reshape(48, 5, 72, 5).mean(axis=(1, 3))
+    """The bloom of flower.jpg in gray, 48 x 72 pixels from 0 to 1, each the mean of 5 x 5."""
+    gray = datasets.photograph("flower.jpg")[90:330, 140:500].mean(axis=2) / 255
+    return gray.reshape(48, 5, 72, 5).mean(axis=(1, 3))
 
 
 def examples():

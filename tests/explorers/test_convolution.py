@@ -32,9 +32,9 @@ def sharing(built):
 
 
 def bloom():
-    """The photograph as the explorer shows it, by torch: grey, the mean of 5 x 5 pixels."""
-    grey = torch.tensor(datasets.photograph("flower.jpg")[50:370, 80:560].astype(float)).mean(dim=2) / 255
-    return F.avg_pool2d(grey[None, None], 5)
+    """The photograph as the explorer shows it, by torch: gray, the mean of 5 x 5 pixels."""
+    gray = torch.tensor(datasets.photograph("flower.jpg")[50:370, 80:560].astype(float)).mean(dim=2) / 255
+    return F.avg_pool2d(gray[None, None], 5)
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4])
