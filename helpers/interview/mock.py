@@ -254,7 +254,7 @@ def report(answers):
         (CardText(card.question.en), card.topic.title, card.kind, GRADES[rating - 1], f"{seconds:.0f} s")
         for card, rating, seconds in answers
     ]
-    return Table(f"{len(answers)} answers", ("Question", "Topic", "Kind", "Grade", "Time"), rows)
+    return Table("Question by question", ("Question", "Topic", "Kind", "Grade", "Time"), rows)
 
 
 def plot_weak_spots(answers):

@@ -48,8 +48,9 @@ class Table:
 
 
 def _row(tag, cells):
-    # JupyterLab would set every cell to the right
-    return "<tr>" + "".join(f'<{tag} style="text-align: left">{_to_html(cell)}</{tag}>' for cell in cells) + "</tr>"
+    # JupyterLab would set every cell to the right, and those of a widget without a space between
+    style = 'style="text-align: left; padding: 2px 10px"'
+    return "<tr>" + "".join(f"<{tag} {style}>{_to_html(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
 def _to_text(cell):

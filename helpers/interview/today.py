@@ -4,8 +4,11 @@ import json
 import random
 import re
 from importlib import import_module
+from pathlib import Path
 
+import anywidget
 import ipywidgets as widgets
+from traitlets import Unicode
 
 from helpers.topics import TOPICS
 
@@ -151,6 +154,13 @@ class Today(widgets.VBox):
         return f"The next card is due in {span(following - self.progress.clock())}." if following else ""
 
 
+class Code(anywidget.AnyWidget):
+    """Code with a button that copies it."""
+
+    _esm = (Path(__file__).parent / "copy.js").read_text(encoding="utf-8")
+    text = Unicode().tag(sync=True)
+
+
 class ExercisePart(widgets.VBox):
     """One exercise, from its stub: it is over when the judge has passed it."""
 
@@ -163,11 +173,9 @@ class ExercisePart(widgets.VBox):
         give_up = widgets.Button(description="Not today").add_class("viva-give-up")
         give_up.on_click(lambda button: self._done(False))
         texts = [f"<div lang='{code}'>{to_html(text)}</div>" for code, text in _languages(self.exercise)]
-        how = "Copy this into a new cell and write it from memory:"
-        code = f"<pre>from helpers.interview.judge import check\n\n\n{stub(self.exercise)}</pre>"
-        super().__init__(
-            [widgets.HTMLMath(f"{''.join(texts)}<p>{how}</p>{code}"), widgets.HBox([again, give_up]), self._line]
-        )
+        code = Code(text=f"from helpers.interview.judge import check\n\n\n{stub(self.exercise)}")
+        how = "<p>Copy this into a new cell (Esc, then B, makes one) and write it from memory.</p>"
+        super().__init__([widgets.HTMLMath("".join(texts) + how), code, widgets.HBox([again, give_up]), self._line])
         listen(self)
 
     def refresh(self):

@@ -140,6 +140,10 @@ def test_a_week(lab):
     assert desk.part() == "exercise"
     page.screenshot(path=ARTIFACTS / "desk_exercise.png")
     exercise = page.locator(".viva-today pre").inner_text().partition('check("')[2].partition('"')[0]
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".viva-today .viva-copy").click()
+    page.locator(".viva-today .viva-copy", has_text="Copied").wait_for()
+    assert f'check("{exercise}"' in page.evaluate("navigator.clipboard.readText()")
     said = lab.execute(page, JUDGE.format(exercise))
     assert said.split()[-2:] == ["Failed", "Passed"]
     page.locator(".viva-today .viva-right").wait_for()

@@ -65,6 +65,7 @@ conv2d = Exercise(
     tensors=True,
     gradient=("x", "weight", "bias"),
     forbidden=CONVOLUTIONS,
+    cost="O(N C_out H' W' C_in k^2): one matrix product after im2col",
     hints=(
         "Pad x with zeros. Then every output is the dot product of a window with a filter, plus the filter's bias.",
         "xp.unfold(2, k_h, stride).unfold(3, k_w, stride) is a view of all windows: (N, C, H_out, W_out, k_h, k_w).",
@@ -248,6 +249,7 @@ conv2d_backward = Exercise(
     reference=convolution.conv2d_backward,
     tiers=(arriving(readable(), arrays), arriving(any_layer(), seeded)),
     forbidden=("torch.autograd", "torch.nn.grad", *CONVOLUTIONS),
+    cost="about twice the forward pass: one product for the weights, one for the input",
     hints=(
         "One tap (i, j) of the kernel meets a strided slice of the padded input, of the size of the output.",
         "For each tap: grad_weight[:, :, i, j] sums grad times that slice over images and places; the same slice of "
@@ -402,6 +404,7 @@ output_size = Exercise(
     reference=convolution.conv_output_size,
     tiers=(sides(3, (1, 2)), sides(7, (1, 2, 3, 4))),
     forbidden=CONVOLUTIONS,
+    cost="O(1)",
     hints=(
         "How long is a kernel whose taps lie dilation pixels apart? Then: how many steps can it take?",
         "Its extent is dilation (kernel - 1) + 1. It can move by size + 2 padding - extent pixels.",

@@ -67,6 +67,7 @@ grouped_conv2d = Exercise(
     tensors=True,
     gradient=("x", "weight"),
     forbidden=("torch.nn.Conv2d",),
+    cost="1 / groups of the full convolution",
     hints=(
         "Group g sees its own C / groups input channels, and produces its own O / groups output channels.",
         "Slice both: x[:, g * i : (g + 1) * i] with i = C // groups, weight[g * o : (g + 1) * o] with o = O // groups.",
@@ -206,6 +207,7 @@ separable = Exercise(
         *(f"torch.nn.functional.conv{kind}{n}d" for kind in ("", "_transpose") for n in (1, 2, 3)),
         *("torch.convolution", "torch.nn.Conv1d", "torch.nn.Conv2d", "torch.nn.Conv3d", "scipy.signal"),
     ),
+    cost="O(N H' W' C_in (k^2 + C_out)): 1 / C_out + 1 / k^2 of the full convolution",
     hints=(
         "First filter each channel by its own kernel; nothing is summed over channels. Then mix the channels.",
         "Windows: xp.unfold(2, k_h, stride).unfold(3, k_w, stride), shape (N, C, H_out, W_out, k_h, k_w).",
@@ -357,6 +359,7 @@ conv_transpose2d = Exercise(
     tensors=True,
     gradient=("x", "weight"),
     forbidden=TRANSPOSED,
+    cost="O(N H W C_in C_out k^2): one stamp for each input cell",
     hints=(
         "Every input pixel stamps the kernel, times its value, onto the output. Stamps lie stride apart and add up.",
         "Before cutting, the output has (H - 1) stride + k_h rows. Add tap (i, j) to the slice that begins at row i, "
@@ -495,6 +498,7 @@ separable_cost = Exercise(
         st.tuples(*[st.sampled_from([2, 3, 4])] * 2, st.sampled_from([3, 2, 1]), *[st.sampled_from([2, 3, 5])] * 2),
         st.tuples(counts, counts, st.sampled_from([1, 3, 5, 7]), *[st.sampled_from([1, 7, 14, 112])] * 2),
     ),
+    cost="O(1)",
     hints=(
         "Count the weights of the two parts by themselves.",
         "Depthwise: one k x k kernel per input channel. Pointwise: a dense layer over the channels.",

@@ -45,6 +45,7 @@ layer_norm = Exercise(
     tensors=True,
     gradient=("x", "gamma", "beta"),
     forbidden=FUNCTIONAL,
+    cost="O(n): a few passes over the input, bound by memory",
     hints=(
         "Which axis do the cells of one mean lie along, and is the variance divided by d or by d - 1?",
         "var = ((x - mean) ** 2).mean(-1, keepdim=True), divided by d; eps goes under the root.",
@@ -188,6 +189,7 @@ batch_norm = Exercise(
         "training": "several: true or false",
     },
     forbidden=FUNCTIONAL,
+    cost="O(n): a few passes over the input, bound by memory",
     hints=(
         "All axes but the channels' share a mean. Two variances are needed: one to divide by, one to keep.",
         "Divide by the biased variance. Keep the unbiased one: times n / (n - 1), n values per channel.",
@@ -374,6 +376,7 @@ group_norm = Exercise(
     reference=normalization.group_norm,
     tiers=(grouped(SMALL, SMALL, 2, 3), grouped(FINE, CHANNELS, 1, 3)),
     forbidden=FUNCTIONAL,
+    cost="O(n): a few passes over the input, bound by memory",
     hints=(
         "A group is some channels of one image, with all their positions. Bring its cells into one row.",
         "x.reshape(N, num_groups, -1) has one row per group: mean and biased variance over the last axis.",
@@ -500,6 +503,7 @@ batch_norm_backward = Exercise(
     tiers=(arriving(SMALL, SMALL, 2, 3), arriving(FINE, CHANNELS, 1, 5)),
     narrow={"grad": "one0: a batch of one has no variance", "x": "one0: a batch of one has no variance"},
     forbidden=(*FUNCTIONAL, "torch.autograd", "torch.Tensor.backward"),
+    cost="O(n): two sums for each channel and one pass",
     hints=(
         "x reaches y on three ways: directly, through the mean, and through the variance.",
         "With x_hat the normalized x and g = gamma * grad: take out g's mean, and x_hat times the mean of g x_hat.",
