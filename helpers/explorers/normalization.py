@@ -244,8 +244,8 @@ class Rates(Explorer):
         for axes in (left, right):
             axes.grid()
         right.legend(loc="upper center", ncol=2)
-        self.cursor = self.live(left.axvline(1, color=theme.INK, linewidth=2))
-        self.rate = self.live(right.axvline(1, color=theme.INK, linewidth=2))
+        self.cursor = self.live(left.axvline(1, 0, 0.86, color=theme.INK, linewidth=2))
+        self.rate = self.live(right.axvline(1, 0, 0.86, color=theme.INK, linewidth=2))
         self.hand(Line(left, "epoch"), _LogLine(right, "lr"))
 
     def solve(self, activation, lr, epoch):
