@@ -195,7 +195,7 @@ def untrained_maps(photographs, crops, side=96, channels=8, size=4):
 # --- learning rates --------------------------------------------------------------------------------------------------
 
 RATES = tuple(float(rate) for rate in np.round(0.03 * 10 ** (0.5 * np.arange(7)), 4))
-SIZES, SEEDS, EPOCHS, BATCH = (64, 32, 32, 10), (0, 1, 2), 6, 50
+SIZES, SEEDS, EPOCHS, BATCH = (64, 32, 32, 10), (0, 1, 2), 5, 50
 
 
 class Rates(Explorer):
@@ -244,8 +244,8 @@ class Rates(Explorer):
         for axes in (left, right):
             axes.grid()
         right.legend(loc="upper center", ncol=2)
-        self.cursor = self.live(left.axvline(1, color=theme.INK, linewidth=2))
-        self.rate = self.live(right.axvline(1, color=theme.INK, linewidth=2))
+        self.cursor = self.live(left.axvline(1, 0, 0.86, color=theme.INK, linewidth=2))
+        self.rate = self.live(right.axvline(1, 0, 0.86, color=theme.INK, linewidth=2))
         self.hand(Line(left, "epoch"), _LogLine(right, "lr"))
 
     def solve(self, activation, lr, epoch):
@@ -301,7 +301,7 @@ def train_nets(X, y, norm, activation, lr, seeds, *, epochs=EPOCHS, batch=BATCH,
 
 # --- noise of a batch ------------------------------------------------------------------------------------------------
 
-BATCHES, DRAWS = tuple(2**k for k in range(1, 9)), 2000
+BATCHES, DRAWS = tuple(2**k for k in range(1, 9)), 1000
 EDGES = np.linspace(-3.125, 3.125, 26)
 
 
@@ -309,7 +309,7 @@ KINDS = {"digits, a dense unit": "unit", "digits, a channel": "digits", "photogr
 
 
 class BatchNoise(Explorer):
-    """One image in 2,000 batches: batch norm makes another number of it each time, for its neighbors differ.
+    """One image in 1,000 batches: batch norm makes another number of it each time, for its neighbors differ.
 
     Left what its first value becomes; right how far the mean of a batch strays, in standard deviations of one value.
 
@@ -341,7 +341,7 @@ class BatchNoise(Explorer):
 
     def draw(self, figure):
         left, right = figure.subplots(1, 2)
-        left.set(title="One image in 2,000 batches", xlabel="its value after BN", xlim=(-3.1, 3.1), ylim=(0, 1))
+        left.set(title="One image in 1,000 batches", xlabel="its value after BN", xlim=(-3.1, 3.1), ylim=(0, 1))
         left.set_ylabel("share of the batches")
         self.histogram = self.live(left.stairs(np.zeros(25), EDGES, fill=True, color=theme.SKY))
         right.set(title="How far the mean strays", xlabel="batch size (images)", ylabel="standard deviations")

@@ -29,6 +29,14 @@ def classified(draw, values, smallest, largest):
     return x, np.array(target, dtype=np.int64)
 
 
+@st.composite
+def sure_of_the_class(draw):
+    """Draw logits that are right by 20 in every row: the loss is tiny, and a forgotten epsilon is not."""
+    x, target = draw(classified(SMALL, 2, 3))
+    x[np.arange(len(x)), target] += 20
+    return x, target
+
+
 def cross_entropy_by_torch(logits, target):
     """Ours: torch's own."""
     return torch.nn.functional.cross_entropy(logits, target)
@@ -42,7 +50,7 @@ cross_entropy = Exercise(
     task_zh="求张量 logits，形状 (n, k)，与类别编号 target，形状 (n,)，的平均交叉熵，不得调用 torch 自带的实现。"
     "logits 之间可能相差 1000。对 logits 的梯度也会比较。",
     reference=cross_entropy_by_torch,
-    tiers=(classified(SMALL, 2, 3), classified(FINE, 1, 5)),
+    tiers=(classified(SMALL, 2, 3), classified(FINE, 1, 5), sure_of_the_class()),
     tensors=True,
     gradient=("logits",),
     forbidden=(*SHORTCUTS, "torch.log_softmax", "torch.Tensor.log_softmax"),
@@ -174,6 +182,13 @@ def answered(draw, values, targets, smallest, largest):
     return draw(arrays(shape, values)), draw(arrays(shape, targets))
 
 
+@st.composite
+def sure_of_the_answer(draw):
+    """Draw logits that are right by 20 everywhere."""
+    x, t = draw(answered(SMALL_NO_ZERO, (0.0, 1.0), 1, 3))
+    return x + 20 * (2 * t - 1), t
+
+
 def bce_by_torch(logits, target):
     """Ours: torch's own."""
     return torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
@@ -187,7 +202,7 @@ bce = Exercise(
     task_zh="对张量 logits 与 target，形状 (n, d)，逐元素求二元交叉熵并取平均，不得调用 torch 自带的实现。"
     "target 在 0 到 1 之间，logits 可能为 1000 或 -1000。对 logits 的梯度也会比较。",
     reference=bce_by_torch,
-    tiers=(answered(SMALL_NO_ZERO, (0.0, 1.0), 2, 3), answered(NO_ZERO, SOFT, 1, 4)),
+    tiers=(answered(SMALL_NO_ZERO, (0.0, 1.0), 2, 3), answered(NO_ZERO, SOFT, 1, 4), sure_of_the_answer()),
     tensors=True,
     gradient=("logits",),
     narrow={"logits": "zero: " + KINK, "target": "negative large: from 0 to 1"},
