@@ -412,7 +412,7 @@ class Depth(Explorer):
     def draw(self, figure):
         left, right = figure.subplots(1, 2)
         left.set(title="Gradient, root mean square", xlabel="layer", yscale="log", ylim=(1e-20, 1e20))
-        left.set_yticks([1e-20, 1e-10, 1, 1e10, 1e20])
+        left.set_yticks([1e-20, 1e-10, 1, 1e10, 1e20], ["1e-20", "1e-10", "1", "1e10", "1e20"])
         right.set(title="Slope, root mean square", xlabel="layer", ylim=(0, 1.05), yticks=[0, 0.25, 0.5, 0.71, 1])
         self.gradients, self.slopes = {}, {}
         for axes, lines in ((left, self.gradients), (right, self.slopes)):

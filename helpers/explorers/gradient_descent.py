@@ -81,7 +81,7 @@ def _show_map(explorer, ground, start):
 
 def _draw_losses(explorer, axes):
     axes.set(title="Loss above the lowest", yscale="log", xlim=(0, STEPS), ylim=(LOWEST, HIGHEST), xlabel="step")
-    axes.set_yticks([1e-9, 1e-6, 1e-3, 1, 1e3])
+    axes.set_yticks([1e-9, 1e-6, 1e-3, 1, 1e3], ["1e-9", "1e-6", "0.001", "1", "1000"])
     explorer.now = explorer.live(axes.axvline(0, color=theme.INK, linewidth=1.5))
     explorer.hand(Line(axes, "step"))
 
@@ -340,6 +340,7 @@ class Batches(Explorer):
         left.plot(*self._goal, "*", color=theme.YELLOW, mec=theme.INK, ms=15)
         right.set(title="Loss above the lowest", xlabel="passes over the samples", yscale="log", ylim=(1e-7, 3))
         right.set_xlim(0, EPOCHS)
+        right.set_yticks([1e-6, 1e-4, 1e-2, 1], ["1e-6", "0.0001", "0.01", "1"])
         self.routes, self.curves = {}, {}
         for name, look in BATCHES.items():
             (self.routes[name],) = self.live(left.plot([], [], **{"linewidth": 1.5, **look}))
