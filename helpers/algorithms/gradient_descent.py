@@ -53,13 +53,13 @@ def gradient_descent(gradient, start, lr, *, steps=1000, tol=0.0):
         If an argument is out of range, or `gradient` cannot be called or returns something of another shape. This
         holds for every rule here.
     """
-    lr = check_number("lr", lr, above=0)
+    lr, gradient = check_number("lr", lr, above=0), _checked(gradient)
 
     def move(w, b):
         g = gradient(w)
         return g, w - lr * g, b
 
-    return _walk(move, gradient, start, steps, tol)
+    return _walk(move, start, steps, tol)
 
 
 def momentum(gradient, start, lr, momentum=0.9, *, steps=1000, tol=0.0):
@@ -72,13 +72,14 @@ def momentum(gradient, start, lr, momentum=0.9, *, steps=1000, tol=0.0):
     momentum : float, at least 0 and below 1
     """
     lr, mu = check_number("lr", lr, above=0), check_number("momentum", momentum, at_least=0, below=1)
+    gradient = _checked(gradient)
 
     def move(w, b):
         g = gradient(w)
         b = mu * b + g
         return g, w - lr * b, b
 
-    return _walk(move, gradient, start, steps, tol)
+    return _walk(move, start, steps, tol)
 
 
 def nesterov(gradient, start, lr, momentum=0.9, *, steps=1000, tol=0.0):
@@ -90,13 +91,14 @@ def nesterov(gradient, start, lr, momentum=0.9, *, steps=1000, tol=0.0):
         As in `momentum`.
     """
     lr, mu = check_number("lr", lr, above=0), check_number("momentum", momentum, at_least=0, below=1)
+    gradient = _checked(gradient)
 
     def move(w, b):
         g = gradient(w - lr * mu * b)  # look ahead first, then correct
         b = mu * b + g
         return g, w - lr * b, b
 
-    return _walk(move, gradient, start, steps, tol)
+    return _walk(move, start, steps, tol)
 
 
 def minibatch_sgd(gradient, start, n, lr, *, batch_size, epochs=1, random_state=None):
@@ -120,7 +122,7 @@ def minibatch_sgd(gradient, start, n, lr, *, batch_size, epochs=1, random_state=
     generator of ndarray
         The start, then w after each step.
     """
-    n, lr = check_integer("n", n, at_least=1), check_number("lr", lr, above=0)
+    n, lr, gradient = check_integer("n", n, at_least=1), check_number("lr", lr, above=0), _checked(gradient)
     batch_size = check_integer("batch_size", batch_size, at_least=1, at_most=n)
     epochs, rng = check_integer("epochs", epochs, at_least=0), check_random_state(random_state)
     steps = n // batch_size
@@ -135,7 +137,7 @@ def minibatch_sgd(gradient, start, n, lr, *, batch_size, epochs=1, random_state=
         g = gradient(w, next(rows))
         return g, w - lr * g, b
 
-    return _walk(move, gradient, start, epochs * steps, tol=None)  # a batch whose gradient is 0 proves nothing
+    return _walk(move, start, epochs * steps, tol=None)  # a batch whose gradient is 0 proves nothing
 
 
 def sgd(gradient, start, n, lr, *, epochs=1, random_state=None):
@@ -149,10 +151,22 @@ def sgd(gradient, start, n, lr, *, epochs=1, random_state=None):
     return minibatch_sgd(gradient, start, n, lr, batch_size=1, epochs=epochs, random_state=random_state)
 
 
-def _walk(move, gradient, start, steps, tol):
-    """Check what all rules share, and return the path; move(w, b) returns the gradient, the next w and the next b."""
+def _checked(gradient):
+    """The function `gradient`, which refuses to return anything but numbers of w's shape."""
     if not callable(gradient):
         raise ValueError(f"gradient must be callable, got {gradient!r}")
+
+    def checked(w, *rows):
+        g = np.asarray(gradient(w, *rows))
+        if g.shape != w.shape or g.dtype.kind not in "biuf":
+            raise ValueError(f"gradient must return numbers of shape {w.shape}, got {g.dtype} of shape {g.shape}")
+        return g
+
+    return checked
+
+
+def _walk(move, start, steps, tol):
+    """Check what all rules share, and return the path; move(w, b) returns the gradient, the next w and the next b."""
     w, steps = check_array("start", start), check_integer("steps", steps, at_least=0)
     return _path(move, w, steps, tol if tol is None else check_number("tol", tol, at_least=0))
 
@@ -164,8 +178,6 @@ def _path(move, w, steps, tol):
         with np.errstate(over="ignore", invalid="ignore"):  # a diverging path is no accident, it ends below
             g, next_w, b = move(w, b)
             length = np.linalg.norm(g)
-        if np.shape(g) != w.shape:
-            raise ValueError(f"gradient must return an array of shape {w.shape}, got {np.shape(g)}")
         if tol is not None and length <= tol:
             return  # converged
         if not (np.abs(next_w) < FAR).all():  # NaN is not below it either
@@ -381,7 +393,7 @@ class Logistic:
 
     def gradient(self, w, rows=None):
         """The gradient at w, (d,), over all samples or over some."""
-        signed = self._signed if rows is None else self._signed[rows]
+        signed = self._signed if rows is None else self._signed[self._numbers(rows)]
         margin = signed @ self._weights(w)
         return -signed.T @ np.exp(-np.logaddexp(0, margin)) / len(signed)  # 1 / (1 + exp(margin))
 
@@ -390,6 +402,17 @@ class Logistic:
         margin = self._signed @ self._weights(w)
         share = np.exp(-np.logaddexp(0, margin) - np.logaddexp(0, -margin))  # s (1 - s)
         return self._signed.T @ (share[:, None] * self._signed) / len(self._signed)
+
+    def _numbers(self, rows):
+        try:
+            numbers = np.asarray(rows)
+        except (RuntimeError, TypeError, ValueError):  # a tensor that requires grad, a ragged list
+            numbers = np.array([])
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iu" or not numbers.size or np.ma.isMaskedArray(rows):
+            raise ValueError(f"rows must be a list of row numbers, got {rows!r}")
+        if numbers.min() < 0 or numbers.max() >= len(self._signed):
+            raise ValueError(f"rows must lie between 0 and {len(self._signed) - 1}")
+        return numbers
 
     def _weights(self, w):
         w = check_array("w", w)

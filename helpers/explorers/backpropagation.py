@@ -5,7 +5,10 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.patches import Rectangle
+from matplotlib.font_manager import FontProperties
+from matplotlib.patches import PathPatch, Rectangle
+from matplotlib.path import Path
+from matplotlib.textpath import text_to_path
 
 from .. import datasets, theme
 from ..algorithms.backpropagation import Value, layer_gradients
@@ -17,7 +20,7 @@ from .handles import Handle, Line
 # --- a graph ---------------------------------------------------------------------------------------------------------
 
 WIDTH, HEIGHT = 690, 400  # of the picture, whose axes count in pixels
-BOX, TALL = 76, 62  # of a node
+BOX, TALL = 74, 62  # of a node
 
 
 class Formula(NamedTuple):
@@ -134,18 +137,12 @@ class Graph(Explorer):
         axes = figure.add_subplot(xlim=(0, WIDTH), ylim=(0, HEIGHT))
         axes.axis("off")
         self.wires = self.live([axes.plot([], [], color=theme.MUTED, linestyle="-")[0] for _ in range(9)])
-        center = {"ha": "center", "va": "center"}
-        label = center | {"fontsize": 10, "bbox": {"facecolor": theme.PAPER, "edgecolor": "none", "pad": 1}}
-        self.slopes = self.live([axes.text(0, 0, "", **label) for _ in self.wires])
-        self.shares = self.live([axes.text(0, 0, "", **label | {"color": theme.VERMILLION}) for _ in self.wires])
-        self.boxes = self.live([axes.add_patch(Rectangle((0, 0), BOX, TALL)) for _ in range(8)])
-        self.texts = {}
-        for row, color in (("name", theme.INK), ("value", theme.BLUE), ("derivative", theme.VERMILLION)):
-            style = center | {"fontsize": 10 if row == "name" else 11, "color": color, "zorder": 4}
-            self.texts[row] = self.live([axes.text(0, 0, "", **style) for _ in self.boxes])
-        (self.turn,) = self.live(
-            [axes.add_patch(Rectangle((0, 0), BOX + 10, TALL + 10, fill=False, lw=3, ec=theme.ORANGE))]
-        )
+        self.boxes = self.live([axes.add_patch(Rectangle((0, 0), BOX, TALL, zorder=3)) for _ in range(8)])
+        self.turn = self.live(axes.add_patch(Rectangle((0, 0), BOX + 10, TALL + 10, fill=False, lw=3, ec=theme.ORANGE)))
+        self.blanks = _Ink(axes, theme.PAPER, 2.5)  # under the words on a wire
+        self.black, self.blue, self.red = (_Ink(axes, color, 4) for color in (theme.INK, theme.BLUE, theme.VERMILLION))
+        self.inks = self.blanks, self.black, self.blue, self.red
+        self.live([ink.artist for ink in self.inks])
         note = {"fontsize": 10, "color": theme.MUTED, "va": "bottom"}
         axes.text(4, 2, "box: name, value, d = derivative", ha="left", **note)
         axes.text(WIDTH - 4, 2, "wire: ×slope, below it what came through", ha="right", **note)
@@ -173,13 +170,14 @@ class Graph(Explorer):
         return _Standing(formula, direction, step, nodes, wires, known, derivatives, passed, waiting, moved, turn)
 
     def show(self, standing):
-        for artists in (self.wires, self.slopes, self.shares, self.boxes, *self.texts.values()):
-            for artist in artists:
-                artist.set_visible(False)
+        for artist in (*self.wires, *self.boxes):
+            artist.set_visible(False)
         for i, (tail, head, slope) in enumerate(standing.wires):
             self._show_wire(i, standing, tail, head, slope)
         for i, name in enumerate(standing.nodes):
             self._show_node(i, standing, name)
+        for ink in self.inks:
+            ink.dry()
         self.turn.set_visible(standing.turn is not None)
         if standing.turn:
             self.turn.set_xy(np.subtract(FORMULAS[standing.formula].places[standing.turn], (BOX / 2 + 5, TALL / 2 + 5)))
@@ -188,29 +186,30 @@ class Graph(Explorer):
         places = FORMULAS[standing.formula].places
         start = np.add(places[tail], (BOX / 2, 0))
         end = np.subtract(places[head], (BOX / 2, 0))
-        if places[tail][0] == places[head][0]:  # one above the other
-            start, end = (np.add(places[p], (0, np.sign(s) * TALL / 2)) for p, s in ((tail, 1), (head, -1)))
         moved = tail in standing.moved
         self.wires[i].set_data(*np.transpose([start, end]))
         self.wires[i].set(color=theme.BLUE if moved else theme.MUTED, linewidth=4 if moved else 1.5, visible=True)
         x, y = (start + end) / 2
         if head in standing.known:
-            _write(self.slopes[i], (x, y + 9), f"×{_short(slope)}")
+            self._label(self.black, (x, y + 9), f"×{_short(slope)}")
         source = head if standing.direction == BACKWARD else tail
         if head in standing.passed:
-            _write(self.shares[i], (x, y - 9), _short(slope * standing.derivatives[source]))
+            self._label(self.red, (x, y - 9), _short(slope * standing.derivatives[source]))
+
+    def _label(self, ink, place, words):
+        width = ink.write(place, words, 12)
+        self.blanks.block(place, width + 4, 15)
 
     def _show_node(self, i, standing, name):
         x, y = FORMULAS[standing.formula].places[name]
         moved = name in standing.moved
-        self.boxes[i].set(xy=(x - BOX / 2, y - TALL / 2), visible=True, zorder=3, facecolor=theme.PAPER)
+        self.boxes[i].set(xy=(x - BOX / 2, y - TALL / 2), visible=True, facecolor=theme.PAPER)
         self.boxes[i].set(edgecolor=theme.BLUE if moved else theme.INK, linewidth=3 if moved else 1.2)
         known, derivative = name in standing.known, standing.derivatives.get(name)
         written = "" if derivative is None else f"d {_short(derivative)}" + ("+?" if name in standing.waiting else "")
-        is_input = name in INPUTS
-        _write(self.texts["name"][i], (x, y + 19), f"{name}  ↕" if is_input else name)
-        _write(self.texts["value"][i], (x, y), _short(standing.nodes[name].data) if known else "?")
-        _write(self.texts["derivative"][i], (x, y - 19), written)
+        self.black.write((x, y + 19), f"{name}  ↕" if name in INPUTS else name, 13)
+        self.blue.write((x, y), _short(standing.nodes[name].data) if known else "?", 15)
+        self.red.write((x, y - 19), written, 15)
 
     def readouts(self, standing):
         *_, output = standing.nodes
@@ -320,10 +319,43 @@ def _forward(inputs, operations, source, known):
     return derivatives, [name for name in operations if name in known]
 
 
-def _write(text, place, words):
-    text.set_position(place)
-    text.set_text(words)
-    text.set_visible(bool(words))
+class _Ink:
+    """Words of one color as a single artist: forty texts, drawn one by one, would take longer than a frame."""
+
+    def __init__(self, axes, color, zorder):
+        self.artist = axes.add_patch(PathPatch(Path(np.zeros((1, 2))), facecolor=color, linewidth=0, zorder=zorder))
+        self._pieces = []
+
+    def write(self, place, words, size):
+        """Write words around a place, `size` pixels high; return their width."""
+        letters = [_letter(letter, size) for letter in words]
+        width = sum(advance for *_, advance in letters)
+        x, y = place[0] - width / 2, place[1] - 0.36 * size  # capitals and digits are 0.73 of the size high
+        for corners, codes, advance in letters:
+            self._pieces.append((np.add(corners, (x, y)), codes))
+            x += advance
+        return width
+
+    def block(self, place, width, height):
+        """Fill a rectangle around a place."""
+        corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1)]) * [width / 2, height / 2]
+        self._pieces.append((corners + place, np.array([Path.MOVETO, *[Path.LINETO] * 3, Path.CLOSEPOLY])))
+
+    def dry(self):
+        """Show all that was written since the last time."""
+        corners, codes = zip(*self._pieces, strict=True) if self._pieces else ([np.zeros((1, 2))], [[Path.MOVETO]])
+        self.artist.set_path(Path(np.concatenate(corners), np.concatenate(codes)))
+        self._pieces = []
+
+
+@cache
+def _letter(letter, size):
+    """The outline of a letter, its codes, and how far it moves the next one."""
+    font = FontProperties(size=size)
+    outline, codes = text_to_path.get_text_path(font, letter)
+    wide, narrow = (text_to_path.get_text_width_height_descent(t, font, False)[0] for t in (f"0{letter}0", "00"))
+    scaled = np.reshape(outline, (-1, 2)) * size / text_to_path.FONT_SCALE
+    return scaled, np.array(codes, dtype=Path.code_type), wide - narrow
 
 
 def _short(number):
@@ -380,7 +412,7 @@ class Depth(Explorer):
     def draw(self, figure):
         left, right = figure.subplots(1, 2)
         left.set(title="Gradient, root mean square", xlabel="layer", yscale="log", ylim=(1e-20, 1e20))
-        left.set_yticks([1e-20, 1e-10, 1, 1e10, 1e20])
+        left.set_yticks([1e-20, 1e-10, 1, 1e10, 1e20], ["1e-20", "1e-10", "1", "1e10", "1e20"])
         right.set(title="Slope, root mean square", xlabel="layer", ylim=(0, 1.05), yticks=[0, 0.25, 0.5, 0.71, 1])
         self.gradients, self.slopes = {}, {}
         for axes, lines in ((left, self.gradients), (right, self.slopes)):

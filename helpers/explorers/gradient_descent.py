@@ -41,7 +41,7 @@ class Ground(NamedTuple):
 
 GROUNDS = {
     "rosenbrock": Ground(algorithms.rosenbrock, (-2, 2, -1, 3), 0.0),
-    "beale": Ground(algorithms.beale, (-1, 4, -2, 2), 0.0),
+    "beale": Ground(algorithms.beale, (-1, 4, -2.5, 2.5), 0.0),
     "saddle": Ground(algorithms.saddle, (-2, 2, -2, 2), -0.25),
     "himmelblau": Ground(algorithms.himmelblau, (-5, 5, -5, 5), 0.0),
 }
@@ -50,7 +50,7 @@ VALLEY = "quadratic"
 
 @cache
 def _ground(name, condition):
-    return Ground(quadratic(condition), (-3, 3, -2, 2), 0.0) if name == VALLEY else GROUNDS[name]
+    return Ground(quadratic(condition), (-3, 3, -3, 3), 0.0) if name == VALLEY else GROUNDS[name]
 
 
 @cache
@@ -66,6 +66,7 @@ def _contours(ground):
 def _draw_map(explorer, axes):
     """Contours, minima, the start and its handle; the axes hold shares of the ground's window."""
     axes.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[], xlabel="x", ylabel="y", title="Drag or click the start")
+    axes.set_box_aspect(1)
     (explorer.contours,) = explorer.live(axes.plot([], [], color=theme.MUTED, linestyle="-", linewidth=0.7))
     (explorer.minima,) = explorer.live(axes.plot([], [], "*", color=theme.YELLOW, mec=theme.INK, ms=15))
     (explorer.begin,) = explorer.live(axes.plot([], [], "o", mfc="none", mec=theme.INK, mew=2, ms=11))
@@ -80,7 +81,7 @@ def _show_map(explorer, ground, start):
 
 def _draw_losses(explorer, axes):
     axes.set(title="Loss above the lowest", yscale="log", xlim=(0, STEPS), ylim=(LOWEST, HIGHEST), xlabel="step")
-    axes.set_yticks([1e-9, 1e-6, 1e-3, 1, 1e3])
+    axes.set_yticks([1e-9, 1e-6, 1e-3, 1, 1e3], ["1e-9", "1e-6", "0.001", "1", "1000"])
     explorer.now = explorer.live(axes.axvline(0, color=theme.INK, linewidth=1.5))
     explorer.hand(Line(axes, "step"))
 
@@ -129,7 +130,8 @@ class Descent(Explorer):
     """A path down a surface, its loss, and why it converges or not: the two curvatures where it stands.
 
     Below on the right each curvature is a dot, at learning rate times curvature. Its height says what a step leaves of
-    the error in that direction. Pull the dot of the larger one sideways: that is the learning rate.
+    the error in that direction. Pull the dot of the larger one sideways: that is the learning rate. Pull the dashed
+    edge: that is the momentum.
     """
 
     title = "The edge of divergence"
@@ -156,7 +158,7 @@ class Descent(Explorer):
         self.edge = self.live(factor.axvline(2, color=theme.VERMILLION, linestyle="--", linewidth=1.5))
         (self.flat,) = self.live(factor.plot([], [], "o", color=theme.GREEN, mec=theme.INK, ms=10))
         (self.steep,) = self.live(factor.plot([], [], "D", color=theme.ORANGE, mec=theme.INK, ms=10))
-        self.hand(_Steepest(factor, self))
+        self.hand(_Steepest(factor, self), _Edge(factor, "momentum"))
 
     def solve(self, surface, condition, lr, momentum, step, start):
         ground = _ground(surface, condition)
@@ -264,6 +266,18 @@ class _Steepest(Handle):
         return values["lr"] * max(here[0] + dx, 1e-3) / max(here[0], 1e-3) if here else values["lr"]
 
 
+class _Edge(Handle):
+    """The edge of divergence, at 2 (1 + momentum): moving it sets the momentum."""
+
+    cursor = "ew-resize"
+
+    def places(self, values):
+        return {"edge": (2 * (1 + values["momentum"]), np.nan)}
+
+    def moved(self, values, part, dx, dy):
+        return values["momentum"] + dx / 2
+
+
 # --- batches ---------------------------------------------------------------------------------------------------------
 
 EPOCHS = 4
@@ -326,6 +340,7 @@ class Batches(Explorer):
         left.plot(*self._goal, "*", color=theme.YELLOW, mec=theme.INK, ms=15)
         right.set(title="Loss above the lowest", xlabel="passes over the samples", yscale="log", ylim=(1e-7, 3))
         right.set_xlim(0, EPOCHS)
+        right.set_yticks([1e-6, 1e-4, 1e-2, 1], ["1e-6", "0.0001", "0.01", "1"])
         self.routes, self.curves = {}, {}
         for name, look in BATCHES.items():
             (self.routes[name],) = self.live(left.plot([], [], **{"linewidth": 1.5, **look}))

@@ -243,6 +243,7 @@ def test_clipping_equals_torch(max_norm, scale):
 
 QUADRATIC = ours.quadratic(2).gradient
 POINT = [1.0, 1.0]
+LOSS = ours.Logistic([[1.0], [2.0]], [1, -1])
 
 
 @pytest.mark.parametrize(
@@ -250,6 +251,10 @@ POINT = [1.0, 1.0]
     [
         ("gradient", lambda: ours.gradient_descent(3, POINT, 0.1)),
         ("gradient", lambda: list(ours.gradient_descent(lambda w: w[:1], POINT, 0.1))),
+        ("gradient", lambda: list(ours.momentum(lambda w: None, POINT, 0.1))),
+        ("gradient", lambda: list(ours.nesterov(lambda w: ["a", "b"], POINT, 0.1))),
+        ("gradient", lambda: list(ours.sgd(lambda w, rows: [[1.0, 1.0]], POINT, 3, 0.1))),
+        ("gradient", lambda: ours.sgd(None, POINT, 3, 0.1)),
         ("start", lambda: ours.momentum(QUADRATIC, [np.nan, 0], 0.1)),
         ("start", lambda: ours.nesterov(QUADRATIC, [], 0.1)),
         ("lr", lambda: ours.gradient_descent(QUADRATIC, POINT, 0)),
@@ -282,6 +287,12 @@ POINT = [1.0, 1.0]
         ("p must", lambda: ours.rosenbrock([1.0, 2.0, 3.0])),
         ("p must", lambda: ours.rosenbrock.gradient(1.0)),
         ("p holds", lambda: ours.beale([np.nan, 1.0])),
+        ("rows", lambda: LOSS.gradient([1.0], [])),
+        ("rows", lambda: LOSS.gradient([1.0], [0.5])),
+        ("rows", lambda: LOSS.gradient([1.0], [[0]])),
+        ("rows", lambda: LOSS.gradient([1.0], [0, 2])),
+        ("rows", lambda: LOSS.gradient([1.0], [-1])),
+        ("rows", lambda: LOSS.gradient([1.0], [[0], [1, 0]])),
         ("X", lambda: ours.Logistic([1.0], [1])),
         ("y", lambda: ours.Logistic([[1.0], [2.0]], [0, 1])),
         ("length", lambda: ours.Logistic([[1.0], [2.0]], [1])),

@@ -133,3 +133,29 @@ def test_the_end_is_dragged(build):
 def test_depth_refuses_what_cannot_be_standardized(bad):
     with pytest.raises(ValueError, match=r"^X "):
         explorers.Depth(bad)
+
+
+@pytest.mark.parametrize("formula", explorers.FORMULAS)
+def test_names_fit_their_boxes_and_boxes_keep_apart(formula):
+    places = explorers.FORMULAS[formula].places
+    for name, (x, y) in places.items():
+        width = sum(explorers._letter(letter, 13)[2] for letter in name)
+        assert width < explorers.BOX - 4, name
+        assert explorers.BOX / 2 < x < explorers.WIDTH - explorers.BOX / 2
+        assert explorers.TALL / 2 + 18 < y + 4 < explorers.HEIGHT - explorers.TALL / 2
+        for other, (left, bottom) in places.items():
+            apart = abs(x - left) > explorers.BOX + 10 or abs(y - bottom) > explorers.TALL + 10
+            assert other == name or apart, (name, other)
+
+
+def test_ink_writes_around_the_place_and_starts_anew(build):
+    ink = build("Graph").black
+    assert ink.write((100, 50), "×1.00", 12) == pytest.approx(sum(explorers._letter(x, 12)[2] for x in "×1.00"))
+    ink.dry()
+    low, high = ink.artist.get_path().vertices.min(axis=0), ink.artist.get_path().vertices.max(axis=0)
+    np.testing.assert_allclose((low + high) / 2, [100, 50], atol=1.5)
+    ink.write((300, 300), " ", 12)
+    ink.dry()
+    assert len(ink.artist.get_path().vertices) == 0
+    ink.dry()
+    assert len(ink.artist.get_path().vertices) == 1, "nothing was written"

@@ -15,7 +15,7 @@ def test_the_path_of_a_quadratic_has_a_closed_form(build):
     descent = build("Descent")
     solution = descent.solve(**descent.values | {"lr": 0.05, "step": 10, "condition": 30})
     start = solution.path[0]
-    np.testing.assert_allclose(start, [-3 + 0.6, -2 + 3.4])
+    np.testing.assert_allclose(start, [-3 + 0.6, -3 + 5.1])
     np.testing.assert_allclose(solution.path[-1], start * [0.95**10, (-0.5) ** 10], atol=1e-12)
     assert solution.curvatures == pytest.approx([1, 30], abs=1e-6)
 
@@ -70,6 +70,8 @@ def test_the_start_is_clicked_and_dragged_and_the_dot_sets_the_rate(build):
     before = descent.lr
     drag(descent, factor, (0.2, 0.8), (0.4, 0.5))
     assert descent.lr == pytest.approx(2 * before, rel=0.05)
+    drag(descent, factor, (2.0, 1.5), (3.0, 1.5))
+    assert descent.values["momentum"] == pytest.approx(0.5, abs=0.01)
 
 
 def test_batches_equal_torch_and_end_where_scipy_does(build):

@@ -352,7 +352,7 @@ def as_they_come(tail, head, slope, n):
 
 
 @graph_backward.wrong(
-    "Backward, the wires into the last node come first. Here they come last, so longer paths are lost."
+    "Longer paths are lost: use the wires into the last node first, so that a gradient is complete when it is used."
 )
 def forward_order(tail, head, slope, n):
     grad = np.zeros(n)
