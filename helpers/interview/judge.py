@@ -10,6 +10,7 @@ import atexit
 import inspect
 import linecache
 import os
+import re
 import sys
 import textwrap
 import time
@@ -74,13 +75,27 @@ class Verdict:
 
 
 class Note(str):
-    """Text with code: a notebook shows it as Markdown, which highlights the code."""
+    """Text that holds code; a notebook shows it with the code highlighted.
 
-    __slots__ = ()
+    Parameters
+    ----------
+    before : str
+    code : str
+        Python.
+    after : str
+    """
+
+    def __new__(cls, before, code="", after="", between=" "):
+        note = super().__new__(cls, f"{before}{between if code else ''}{code}{after}")
+        note.parts = before, code, after
+        return note
+
     __repr__ = str.__str__
 
     def _repr_markdown_(self):
-        return str(self)
+        before, code, after = self.parts
+        plain = (re.sub(r"([*_`<$\\])", r"\\\1", text) for text in (before, after))  # they hold formulas, no markup
+        return f"\n\n```python\n{code}\n```\n\n".join(plain) if code else "".join(plain)
 
 
 def check(exercise_id, function):
@@ -159,7 +174,10 @@ def hint(exercise_id):
     if shown >= len(exercise.hints):
         return Note(f'{exercise.id}: these were all hints. solution("{exercise.id}") shows an answer.{problem}')
     problem = problem or _record(exercise.id, "hint")
-    return Note(f"{exercise.id}: hint {shown + 1} of {len(exercise.hints)}. {exercise.hints[shown]}{problem}")
+    said, text = f"{exercise.id}: hint {shown + 1} of {len(exercise.hints)}.", exercise.hints[shown]
+    if shown == len(exercise.hints) - 1:  # the last one is nearly the code
+        return Note(said, text, problem)
+    return Note(f"{said} {text}{problem}")
 
 
 def solution(exercise_id):
@@ -170,7 +188,7 @@ def solution(exercise_id):
     ours = inspect.getsource(exercise.reference).rstrip()
     problem = _record(exercise.id, "solution")
     code = f"# On the whiteboard\n{short}\n\n\n# Ours, {exercise.reference.__module__}\n{ours}"
-    return Note(f"```python\n{code}\n```{problem}")
+    return Note(f"{exercise.id}:", code, problem, between="\n")
 
 
 def reset(exercise_id):
@@ -185,7 +203,7 @@ def reset(exercise_id):
     shell = get_ipython()
     if hasattr(shell, "set_next_input"):
         shell.set_next_input(code, replace=True)
-    return Note(f"```python\n{code}\n```")
+    return Note(f"{exercise_id}:", code, between="\n")
 
 
 def stub(exercise):

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+import weakref
 from typing import NamedTuple
 
 import ipywidgets as widgets
@@ -22,6 +23,9 @@ OWN_LEVEL = 0.6  # how likely the next question is of the level asked for, while
 WIDTH = 660  # pixels of the charts
 
 
+_running = weakref.WeakSet()
+
+
 class Answer(NamedTuple):
     """One question of the interview: your grade, and the seconds from question to grade."""
 
@@ -34,7 +38,7 @@ class MockInterview(widgets.VBox):
     """Draws questions at random, each followed by some of its follow-ups, until the time is up.
 
     Answer aloud, show the answer, grade yourself. Every grade is recorded as in the quiz. When the time is up, you
-    finish the question at hand.
+    finish the question at hand. Run the cell again after the page was loaded again: it goes on where it was.
 
     Parameters
     ----------
@@ -102,6 +106,7 @@ class MockInterview(widgets.VBox):
         super().__init__()
         self.add_class("viva-mock")
         self._prepare()
+        self._take_over(seed)
 
     def __repr__(self):
         questions = sum(card.kind != "follow-up" for card in self._cards.values())
@@ -111,8 +116,7 @@ class MockInterview(widgets.VBox):
         """Start the clock and ask the first question."""
         if self._deadline is None:
             self._deadline = self._clock() + 60 * self.minutes
-            self.children = [widgets.HBox([self._time, self._end]), self._flashcard]
-            self.running = True
+            self._go()
             self._ask()
             self._tick()
 
@@ -153,6 +157,24 @@ class MockInterview(widgets.VBox):
         self._draw, self.answers, self._deadline = draw, [], None
         self._time.value = f"{self._scope}. Answer aloud, show the answer, then grade yourself."
         self.children = [self._time, self._start]
+
+    def _take_over(self, seed):
+        """Go on with an interview of the same kind that is running in this kernel: its page was loaded again."""
+        for other in list(_running):
+            same = (other._scope, other.progress.path) == (self._scope, self.progress.path)
+            if other.running and same and seed in (None, other.seed):
+                for name in ("seed", "answers", "_queue", "_draw", "_deadline", "_asked", "_clock"):
+                    setattr(self, name, getattr(other, name))
+                card = other._flashcard.card
+                other.close()
+                self._go()
+                self._flashcard.show(card, f"{len(self.answers)} answered")
+                self._tick()
+
+    def _go(self):
+        self.children = [widgets.HBox([self._time, self._end]), self._flashcard]
+        self.running = True
+        _running.add(self)
 
     def _ask(self):
         self._asked = self._clock()

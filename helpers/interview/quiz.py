@@ -11,6 +11,7 @@ from . import schedule
 from .agenda import agenda, span, tell
 from .deck import KINDS, LEVELS, find_topics, load_cards, to_html
 from .progress import Progress, ProgressError
+from .table import Html, link
 
 GRADES = ("Again", "Hard", "Good", "Easy")
 
@@ -42,7 +43,7 @@ class Flashcard(widgets.VBox):
         self._language = widgets.ToggleButtons(options=_LANGUAGES, value=("en", "zh"))
         self._language.style.button_width = "80px"
         self._bar = widgets.HTML().add_class("viva-bar")
-        self._question, self._answer = widgets.HTMLMath(), widgets.HTMLMath()
+        self._question, self._answer, self._trap = widgets.HTMLMath(), widgets.HTMLMath(), Html()
         self._reveal = widgets.Button(layout={"width": "200px"})
         self._grades = [widgets.Button(disabled=True, layout={"width": "130px"}) for _ in GRADES]
         self._line = widgets.HTML()
@@ -54,6 +55,7 @@ class Flashcard(widgets.VBox):
                 self._question.add_class("viva-question"),
                 self._reveal.add_class("viva-reveal"),
                 self._answer.add_class("viva-answer"),
+                self._trap.add_class("viva-trap"),
                 widgets.HBox([b.add_class(f"viva-grade-{rating}") for rating, b in enumerate(self._grades, 1)]),
                 self._more,
                 self._line.add_class("viva-line"),
@@ -102,7 +104,8 @@ class Flashcard(widgets.VBox):
         if card:
             self._question.value = _quiet(card.topic.title, card.kind, card.level) + self._face(card.question)
         if self.revealed:
-            self._answer.value = self._face(card.answer) + _quiet(card.source, card.claim)
+            self._answer.value = self._face(card.answer) + _quiet(card.source)
+        self._trap.show(f"The evidence: {link(card.topic, card.claim)}" if self.revealed and card.claim else "")
         self._reveal.description = "Look again (space)" if card is None else "Show the answer (space)"
         self._reveal.disabled = self.revealed
         for rating, (button, returns) in enumerate(zip(self._grades, self._returns(), strict=True), 1):

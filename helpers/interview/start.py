@@ -8,7 +8,7 @@ from .agenda import agenda, span, tonight
 from .deck import load_cards
 from .progress import Progress
 from .schedule import due_from
-from .table import CardText, Place, Table
+from .table import CardText, Html, Place, Table
 
 
 def topic_map(progress=None):
@@ -103,7 +103,7 @@ class SearchBox(widgets.VBox):
 
     def __init__(self):
         self._text = widgets.Text(description="Search", placeholder="precision, 召回率, met-7").add_class("viva-search")
-        self._hits = widgets.Output().add_class("viva-hits")
+        self._hits = Html().add_class("viva-hits")
         self._text.observe(lambda change: self._show(), "value")
         super().__init__([self._text, self._hits])
 
@@ -112,8 +112,7 @@ class SearchBox(widgets.VBox):
 
     def _show(self):
         text = self._text.value
-        data = {"text/html": search(text)._repr_html_()} if text.strip() else None
-        self._hits.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},) if data else ()
+        self._hits.show(search(text)._repr_html_() if text.strip() else "")
 
 
 def _of(topic, identities):

@@ -69,10 +69,15 @@ def _to_html(cell):
     if isinstance(cell, Topic) and cell.ready:
         return f'<a href="{cell.notebook}.ipynb">{escape(cell.title)}</a>'
     if isinstance(cell, Place) and cell.topic.ready:
-        heading = _headings(cell.topic).get(cell.claim)
-        anchor = f"#{quote(heading.replace(' ', '-'))}" if heading else ""
-        return f'<a href="{cell.topic.notebook}.ipynb{anchor}">{escape(_to_text(cell))}</a>'
+        return link(*cell)
     return escape(_to_text(cell))
+
+
+def link(topic, claim=None):
+    """Return a link to a notebook, or to the trap that settles a claim, as HTML."""
+    heading = _headings(topic).get(claim)
+    anchor = f"#{quote(heading.replace(' ', '-'))}" if heading else ""
+    return f'<a href="{topic.notebook}.ipynb{anchor}">{escape(_to_text(Place(topic, claim)))}</a>'
 
 
 @cache
@@ -83,10 +88,17 @@ def _headings(topic):
     return {claim: f"{claim} · {rest}" for claim, rest in re.findall(r"(?m)^### ([a-z]+-\d+) · (.*)$", text)}
 
 
-class Live(widgets.Output):
-    """A table that is made anew after every answer and verdict of this kernel.
+class Html(widgets.Output):
+    """HTML whose links JupyterLab opens in a tab; in other widgets they would replace the page."""
 
-    An output holds it: JupyterLab opens the links of an output in a tab, those of other widgets in place of itself.
+    def show(self, html, text=""):
+        """Replace what is shown; nothing is shown for an empty text."""
+        data = {"text/html": html, "text/plain": text}
+        self.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},) if html else ()
+
+
+class Live(Html):
+    """A table that is made anew after every answer and verdict of this kernel.
 
     Parameters
     ----------
@@ -106,8 +118,7 @@ class Live(widgets.Output):
             self.table = self._make()
         except ProgressError as error:
             self.table = Table(str(error), (), ())
-        data = {"text/html": self.table._repr_html_(), "text/plain": repr(self.table)}
-        self.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+        self.show(self.table._repr_html_(), repr(self.table))
 
     def __repr__(self):
         return repr(self.table)

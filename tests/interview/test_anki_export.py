@@ -7,6 +7,7 @@ from helpers.interview import anki_export as module
 from helpers.interview.anki_export import export_anki
 from helpers.interview.deck import Text, load_cards
 from helpers.interview.progress import Progress
+from helpers.topics import ROOT
 
 CARDS = load_cards("metrics")
 
@@ -92,3 +93,14 @@ def test_bad_input_is_refused(progress, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="no cards to export"):
         export_anki(tmp_path / "x.apkg", "metrics", progress=progress)
     assert not (tmp_path / "x.apkg").exists()
+
+
+def test_an_export_says_where_and_how_much_and_never_lands_in_the_repository(tmp_path, progress, capsys):
+    path = export_anki(tmp_path / "x.apkg", "metrics", progress=progress)
+    assert capsys.readouterr().out == f"{len(load_cards('metrics'))} cards in 1 decks written to {path}\n"
+    progress.export_json(tmp_path / "x.json")
+    assert capsys.readouterr().out == f"0 answers and 0 attempts written to {tmp_path / 'x.json'}\n"
+    for export in (lambda path: export_anki(path, "metrics", progress=progress), progress.export_json):
+        with pytest.raises(ValueError, match="lies in Viva's own folder"):
+            export(ROOT / "notebooks/x.out")
+    assert not (ROOT / "notebooks/x.out").exists()

@@ -129,3 +129,9 @@ def test_code_and_formulas_end_before_a_blank_line():
 def test_text_is_escaped_and_marked_up():
     assert to_html("a < b & $x < y$ `p<q`\n\nlast") == "<p>a &lt; b &amp; $x &lt; y$ <code>p&lt;q</code></p><p>last</p>"
     assert to_html("$$x$$ or $y$ in `$z$`", ("(", ")"), ("[", "]")) == "<p>[x] or (y) in <code>$z$</code></p>"
+
+
+def test_emphasis_is_marked_up_and_products_are_not():
+    assert to_html("the *same* sample") == "<p>the <em>same</em> sample</p>"
+    for text in ("2 * 3 * 4", "a*b*c", "`x * y * z`", "$a*b*c$", "**kwargs"):
+        assert "<em>" not in to_html(text), text

@@ -15,6 +15,7 @@ import pytest
 
 from helpers.interview import examiner, judge, worker
 from helpers.interview.exercises import load
+from helpers.interview.progress import Progress
 
 from .cells import AUC, RIGHT, by_import, cell, endless, endless_under_bare_except, good, returns_nothing
 
@@ -255,3 +256,65 @@ def test_spawn_says_the_same(monkeypatch):
     assert [judge.check(AUC, function) for function in functions] == forked
     monkeypatch.setattr(judge, "TIME_LIMIT", 0.5)
     assert "It was stopped after 0.5 seconds" in judge.check(AUC, endless_under_bare_except).message
+
+
+# --- how it is shown -------------------------------------------------------------------------------------------------
+
+
+@cell
+def ends_the_process(y_true, y_score):
+    os._exit(0)
+
+
+def test_the_verdict_is_seen_before_it_is_read(attempts):
+    wrong = judge.check(AUC, returns_nothing)
+    assert "<b " in wrong._repr_html_() and ">Failed</b>" in wrong._repr_html_()
+    right = judge.check(AUC, good)
+    assert ">Passed</b>" in right._repr_html_()
+    assert re.search(r"\d+ inputs, \d+\.\d s", right._repr_html_())
+    assert judge.check(AUC, ends_the_process).outcome == "Stopped"
+
+
+def test_after_a_pass_it_says_what_next(attempts):
+    said = repr(judge.check(AUC, good))
+    assert "It costs O(n log n): the sort" in said
+    assert "roc_auc_score(y_true, y_score)" in said
+    assert "Next: metrics/" in said and f"Next: {AUC}" not in said
+
+
+def test_the_entry_that_differs_is_marked(attempts):
+    @cell
+    def soft_threshold(x, threshold):
+        return np.sign(x) * (np.abs(x) - threshold)
+
+    verdict = judge.check("regularization/soft_threshold", soft_threshold)
+    assert verdict._repr_html_().count("<mark>") == verdict._repr_html_().count("</mark>") == 2
+    assert not set("\x02\x03") & set(verdict.message)
+
+
+def test_reset_puts_the_stub_into_the_cell(monkeypatch):
+    put = []
+    shell = types.SimpleNamespace(set_next_input=lambda code, replace: put.append((code, replace)))
+    monkeypatch.setattr(judge, "get_ipython", lambda: shell)
+    note = judge.reset(AUC)
+    ((code, replace),) = put
+    assert replace
+    assert code.startswith("def roc_auc(y_true, y_score):\n")
+    assert code.endswith(f'\n\n\ncheck("{AUC}", roc_auc)')
+    assert note._repr_markdown_() == f"metrics/roc\\_auc:\n\n```python\n{code}\n```\n\n"
+    names = {"check": judge.check}
+    exec(compile(code, "<stub>", "exec"), names)
+
+
+def test_attempts_are_kept_with_code_and_verdict(tmp_path, monkeypatch):
+    monkeypatch.setattr(judge, "_progress", lambda: Progress(tmp_path / "progress.sqlite3"))
+    judge.check(AUC, returns_nothing)
+    judge.check(AUC, good)
+    ((_, failed, code), (_, passed, _)) = judge.history(AUC).rows
+    assert "not right yet" in failed and "right." in passed
+    assert "def returns_nothing" in code
+
+
+def test_code_in_hints_and_solutions_is_highlighted(attempts):
+    notes = [judge.hint(AUC) for _ in range(3)] + [judge.solution(AUC)]
+    assert ["```python" in note._repr_markdown_() for note in notes] == [False, False, True, True]

@@ -166,6 +166,22 @@ def test_scores_come_by_topic_and_level_beside_the_norm():
     assert "50%" in table.title
 
 
+def test_a_page_that_was_loaded_again_goes_on_where_it_was(start, clock):
+    mock = start(minutes=3, seed=1)
+    mock._flashcard.reveal()
+    clock.now += 20
+    mock._flashcard.grade(3)
+    card = mock._flashcard.card
+    clock.now += 30
+    again = MockInterview(("metrics",), minutes=3, progress=mock.progress, clock=clock)
+    assert again.running and not mock.running
+    assert (again._flashcard.card, len(again.answers)) == (card, 1)
+    assert "2:10" in again._time.value
+    take(again, clock)
+    assert again.answers[1].seconds == 50
+    again.close()
+
+
 def test_closing_stops_the_clock(start):
     mock = start()
     mock.close()
