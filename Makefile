@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: lab test portable bench mutants notebooks format
+.PHONY: lab author test portable bench mutants notebooks format
 
 .venv/installed: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
@@ -12,7 +12,10 @@ JOBS ?= 2
 	touch $@
 
 lab: .venv/installed
-	$(BIN)/jupyter lab --config=jupyter_server_config.py
+	$(BIN)/python -m helpers.lab
+
+author: .venv/installed  # the notebooks of this folder instead of your own copy
+	$(BIN)/jupyter lab --config=jupyter_server_config.py notebooks
 
 # two test processes share the cores; benchmarks keep all threads
 test: export OMP_NUM_THREADS ?= 1

@@ -24,6 +24,7 @@ import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
 NOT_THE_JUDGE = ("schedule", "table")  # the other files of helpers/interview without tests of their own are its parts
+JUDGES = [f"tests/interview/test_{name}.py" for name in ("judge", "gradients", "packing", "sandbox")]
 WANTED = 0.9
 PAIRS = "Add Sub, Mult Div, FloorDiv Div, Mod Mult, Pow Mult, MatMult Mult, USub UAdd, Not UAdd"
 PAIRS += ", Lt LtE, Gt GtE, Eq NotEq, Is IsNot, In NotIn, And Or, BitAnd BitOr"
@@ -43,11 +44,11 @@ def targets(stems):
     """Every file to mutate, with the tests that should notice."""
     files = {}
     for path in sorted(ROOT.glob("helpers/algorithms/[a-z]*.py")):
-        files[path] = f"tests/algorithms/test_{path.stem}.py"
+        files[path] = [f"tests/algorithms/test_{path.stem}.py"]
     for path in sorted(ROOT.glob("helpers/interview/[a-z]*.py")):
         tested = (ROOT / f"tests/interview/test_{path.stem}.py").exists()
         if path.stem == "judge" or (not tested and path.stem not in NOT_THE_JUDGE):
-            files[path] = "tests/interview/test_judge.py"
+            files[path] = JUDGES
     return {path: tests for path, tests in files.items() if not stems or path.stem in stems}
 
 
@@ -89,7 +90,7 @@ def mutants(path, sample, seed):
 
 def survives(copy, tests, limit):
     """Whether all the tests pass in a copy of the project, within a time limit in seconds."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", tests]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}  # no stale bytecode
     run = subprocess.Popen(command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -127,7 +128,7 @@ def main():
         for path, tests in targets(options.stems).items():
             start = time.monotonic()
             if not tried(path, tests, 600, path.read_text(encoding="utf-8")):
-                sys.exit(f"{tests} fails before anything is changed")
+                sys.exit(f"{' '.join(tests)} fails before anything is changed")
             limit = 3 * (time.monotonic() - start) + 10
             changes, texts = zip(*mutants(path, options.sample, options.seed), strict=True)
             left = list(pool.map(lambda text, p=path, t=tests, s=limit: tried(p, t, s, text), texts))

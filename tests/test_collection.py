@@ -58,7 +58,7 @@ def test_a_ready_topic_has_all_its_rooms(topic):
 
 
 def test_nothing_stands_in_the_rooms_that_is_not_in_the_list():
-    stems = {topic.stem for topic in TOPICS} | {"__init__", "explorer", "controls", "handles", "canvas"}
+    stems = {topic.stem for topic in TOPICS} | {"__init__", "explorer", "controls", "handles", "canvas", "cells"}
     for room in ("algorithms/*.py", "explorers/*.py", "interview/cards/*.toml", "interview/exercises/*.py"):
         assert {path.stem for path in (ROOT / "helpers").glob(room)} <= stems
     assert {path.stem for path in NOTEBOOKS} <= {topic.notebook for topic in TOPICS} | {"00_start_here"}

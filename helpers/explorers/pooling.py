@@ -7,12 +7,11 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba_array
-from matplotlib.patches import PathPatch, Rectangle
-from matplotlib.path import Path
-from matplotlib.textpath import TextPath
+from matplotlib.patches import Rectangle
 
 from .. import datasets, theme
 from ..algorithms import pooling
+from .cells import Numbers
 from .controls import Choice, Slider, State, Switch
 from .explorer import Explorer
 from .handles import Handle, Points
@@ -64,7 +63,7 @@ class GradientFlow(Explorer):
         _draw_cells(before, "Input (small), gradient (large)", -1, height + 2, width + 2)
         _draw_cells(after, "Output: each cell sends 1", 0, height + 1, width + 1)
         before.add_patch(Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor=theme.INK, linewidth=2.5))
-        values = _Numbers(before, theme.INK, -0.27, size=0.24)
+        values = Numbers(before, theme.INK, -0.27, size=0.24)
         values.show([(i, j, self.x[i, j]) for i, j in np.ndindex(self.x.shape)])
 
         self.arrived = self.live(before.add_collection(PolyCollection([]), autolim=False))
@@ -77,7 +76,7 @@ class GradientFlow(Explorer):
         self.window_frame, self.cell_frame = self.live(frames)
         for empty in (self.pad, *frames):
             empty.set(fill=False)
-        self.received, self.values_out = _Numbers(before, theme.INK, 0.18), _Numbers(after, theme.INK)
+        self.received, self.values_out = Numbers(before, theme.INK, 0.18), Numbers(after, theme.INK)
         self.live([values.patch, self.received.patch, self.values_out.patch])  # above the colors
         self.hand(_OutputCells(after, self))
 
@@ -192,32 +191,6 @@ class _OutputCells(Handle):
         rows, columns = self._explorer._output(values).shape
         row, column = round(y), round(x)
         return row * columns + column if 0 <= row < rows and 0 <= column < columns else None
-
-
-class _Numbers:
-    """Numbers in cells as one patch: a hundred text artists would take longer than the whole picture may."""
-
-    def __init__(self, axes, color, below=0.0, size=0.36):
-        self.patch = axes.add_patch(PathPatch(Path(np.zeros((0, 2))), facecolor=color, linewidth=0))
-        self._below, self._size = below, size
-
-    def show(self, entries):
-        """Write each value of (row, column, value) into its cell."""
-        vertices, codes = [np.zeros((0, 2))], [np.zeros(0, dtype=np.uint8)]
-        for row, column, value in entries:
-            glyphs = _glyphs(f"{value:.2f}".rstrip("0").rstrip("."))
-            scale = min(self._size, 0.43 / glyphs.vertices[:, 0].max())  # no wider than its cell
-            vertices.append(glyphs.vertices * scale + (column, row + self._below))
-            codes.append(glyphs.codes)
-        self.patch.set_path(Path(np.concatenate(vertices), np.concatenate(codes)))
-
-
-@cache
-def _glyphs(text):
-    """The outline of a text of height 1 about the origin, for an axis that points down."""
-    path = TextPath((0, 0), text, size=1.35)
-    box = path.get_extents()
-    return Path((path.vertices - (box.x0 + box.width / 2, 0.5)) * (1, -1), path.codes)
 
 
 def _draw_cells(axes, title, start, height, width):

@@ -6,7 +6,7 @@ from pathlib import Path
 import genanki
 
 from .deck import load_cards, to_html
-from .progress import Progress
+from .progress import Progress, check_outside
 
 # Anki knows a note type by its id and its fields by their order: frozen for good. A new field takes a spare's place.
 _MODEL_ID = 1_768_305_127
@@ -20,7 +20,7 @@ _STYLE = """.card { font-family: sans-serif; font-size: 18px; line-height: 1.5; 
 
 
 def export_anki(path, topics=(), *, progress=None):
-    r"""Write an Anki package (.apkg), one deck for each topic that has cards.
+    r"""Write an Anki package (.apkg), one deck for each topic that has cards, and say where and how much.
 
     A note is known by its card's id, so that a card edited since the last import is updated and never doubled. Anki
     skips a package that is not newer than what it holds, so each export is dated later than all before it.
@@ -41,7 +41,7 @@ def export_anki(path, topics=(), *, progress=None):
     Raises
     ------
     ValueError
-        If a topic is unknown, or none of them has a card.
+        If a topic is unknown, or none of them has a card, or `path` lies in Viva's own folder.
     OSError
         If `path` cannot be written.
     """
@@ -61,8 +61,10 @@ def export_anki(path, topics=(), *, progress=None):
         name = f"Viva::{topic.number:02} {topic.title}"
         deck = decks.setdefault(topic, genanki.Deck(_DECK_ID + topic.number, name))
         deck.add_note(genanki.Note(model, _fields(card), guid=genanki.guid_for(card.id), tags=[card.kind, card.level]))
-    path = Path(path)
+    path = Path(path).expanduser().absolute()
+    check_outside(path)
     genanki.Package(list(decks.values())).write_to_file(path, timestamp=(progress or Progress()).export_stamp())
+    print(f"{len(cards)} cards in {len(decks)} decks written to {path}")
     return path
 
 

@@ -8,6 +8,7 @@ from .wire import Unknown
 
 # float64 leaves room: orders of summation differ by 1e-12, a forgotten epsilon by more than 1e-6
 RTOL, ATOL = 1e-6, 1e-8
+MARKS = "\x02", "\x03"  # around the entry that differs: a page marks it, plain text drops them
 
 
 @dataclass
@@ -86,12 +87,12 @@ def _differing_entries(ours, theirs, off, name, dtype):
     """Word the difference of two arrays of one shape. `off` marks the entries that differ."""
     index = tuple(int(i) for i in np.argwhere(off)[0])
     digits = _digits(ours[index], theirs[index])
-    rows = [(f"{name} expected", show(ours, digits)), (f"{name} got", show(theirs, digits))]
     if np.isnan(theirs).any() and not np.isnan(ours).any():
         sentence = f"{name} holds NaN."
         index = tuple(int(i) for i in np.argwhere(np.isnan(theirs))[0])
     else:
         sentence = f"{name} is wrong."
+    rows = [(f"{name} expected", show(ours, digits, index)), (f"{name} got", show(theirs, digits, index))]
     if index:
         where = f"{name}[{', '.join(map(str, index))}]"
         entry = f"expected {ours[index]:.{digits}g}, got {theirs[index]:.{digits}g}"
@@ -131,8 +132,8 @@ def _digits(a, b):
     return next((digits for digits in range(6, 17) if f"{a:.{digits}g}" != f"{b:.{digits}g}"), 17)
 
 
-def show(value, digits=6):
-    """Write a value the way one would type it."""
+def show(value, digits=6, marked=None):
+    """Write a value the way one would type it; the entry at the index `marked` of an array stands between `MARKS`."""
     if isinstance(value, (list, tuple)):
         inside = ", ".join(show(item, digits) for item in value)
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
@@ -146,8 +147,11 @@ def show(value, digits=6):
         return str(value)
     texts = [f"{number:.{digits}g}" for number in value.ravel()[:1000]]
     width = max(map(len, texts), default=0) if value.ndim > 1 else 0
-    formatter = {"all": lambda number: f"{number:.{digits}g}".rjust(width)}
-    return np.array2string(value, separator=", ", threshold=60, max_line_width=100, formatter=formatter)
+    entries = np.array([f"{number:.{digits}g}".rjust(width) for number in value.ravel()], dtype=object)
+    entries = entries.reshape(value.shape)
+    if marked:
+        entries[marked] = MARKS[0] + entries[marked] + MARKS[1]
+    return np.array2string(entries, separator=", ", threshold=60, max_line_width=100, formatter={"all": str})
 
 
 def shorten(text, lines=5):

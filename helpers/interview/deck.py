@@ -23,9 +23,10 @@ _TOPIC_OF = {topic.stem: topic for topic in TOPICS}
 
 
 class Text(NamedTuple):
-    r"""One text in both languages: formulas in $...$ or $$...$$, code in backticks, a blank line between paragraphs.
+    r"""One text in both languages: formulas in $...$ or $$...$$, code in backticks, *emphasis*.
 
-    A formula has no space beside its $, so that "from $5 to $6" is none. A dollar that is one is written \$.
+    A blank line stands between paragraphs. A formula has no space beside its $, so that "from $5 to $6" is none. A
+    dollar that is one is written \$.
     """
 
     en: str
@@ -143,12 +144,13 @@ def to_html(text, inline=("$", "$"), display=("$$", "$$")):
             return f"{display[0]}{part[2:-2]}{display[1]}"
         if part.startswith("$"):
             return f"{inline[0]}{part[1:-1]}{inline[1]}"
-        return f"<code>{part[1:-1]}</code>" if part.startswith("`") else part
+        return f"<code>{part[1:-1]}</code>" if part.startswith("`") else _EMPHASIS.sub(r"<em>\1</em>", part)
 
     parts = _MARKUP.split(escape(text, quote=False))
     return "".join(f"<p>{paragraph}</p>" for paragraph in "".join(map(piece, parts)).split("\n\n"))
 
 
+_EMPHASIS = re.compile(r"(?<![\w*])\*(?=\S)([^*\n]+?)(?<=\S)\*(?![\w*])")
 _MARKUP = re.compile(  # none of these runs on behind a blank line
     r"""(
         \\\$                                                # a dollar

@@ -135,14 +135,19 @@ def examine(exercise, request, loaded):
     Returns
     -------
     dict
-        ``passed``; ``message``, what the learner reads; ``line``, (file, line) of the learner's that failed, or None.
+        ``passed``; ``message``, what the learner reads; ``line``, (file, line) of the learner's that failed, or None;
+        ``tried``, the number of inputs; ``stopped``, whether a limit or a crash ended it.
     """
     examiner = _Examiner(exercise, request)
     try:
         with np.errstate(all="ignore"):
             if examiner.passes(loaded):
-                return {"passed": True, "message": "right. It agrees with ours on every input tried.", "line": None}
-            return {"passed": False, "message": examiner.report(), "line": examiner.problem.line}
+                message, line = "right. It agrees with ours on every input tried.", None
+            else:
+                message, line = examiner.report(), examiner.problem.line
+            passed = examiner.problem is None
+            outcome = {"passed": passed, "message": message, "line": line}
+            return outcome | {"tried": examiner.tried, "stopped": examiner.stopped}
     finally:
         examiner.sandbox.close()
 
@@ -169,6 +174,7 @@ class _Examiner:
         self.sandbox = Sandbox(request, self.positions, exercise.tensors, exercise.overflow)
         self.calls = []
         self.problem = self.data = None  # what is wrong, on which encoded arguments
+        self.tried, self.stopped = 0, False
         self.heading = "The smallest input found:"
 
     def passes(self, loaded):
@@ -176,7 +182,7 @@ class _Examiner:
         try:
             self.sandbox.load()
         except Ended as ended:
-            self.problem = Problem(str(ended))
+            self.problem, self.stopped = Problem(str(ended)), True
             return False
         loaded()
         return all(self._passes_tier(tier) for tier in self.exercise.tiers)
@@ -199,7 +205,7 @@ class _Examiner:
                     self.problem = Problem(f"It answers the same input differently each time. {advice}")
         except Ended as ended:
             if self.problem is None:  # else it ended while a smaller failing input was sought: keep the one found
-                self.problem, self.heading = Problem(str(ended)), "The input:"
+                self.problem, self.heading, self.stopped = Problem(str(ended)), "The input:", True
         return self.problem is None
 
     def _ask(self, data):
@@ -207,6 +213,7 @@ class _Examiner:
         expected, slopes = map(as_received, self._evaluate(self.exercise.reference, data))
         if self.problem is None:
             self.data = data
+            self.tried += 1
         reply = self.sandbox.ask(data)
         call = _Call(data, wrong=True)
         self.calls.append(call)

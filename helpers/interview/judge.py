@@ -12,9 +12,17 @@ import linecache
 import os
 import sys
 import textwrap
-from dataclasses import dataclass
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html import escape
 
-from .exercises import load
+from IPython import get_ipython
+from IPython.display import clear_output
+
+from .agenda import tell
+from .comparison import MARKS
+from .exercises import all_exercises, load
 from .packing import Refused, imports_of, innermost, pack
 from .sandbox import Request
 from .worker import Worker
@@ -22,24 +30,57 @@ from .worker import Worker
 TIME_LIMIT = 10.0  # seconds for the calls of one check
 MEMORY_LIMIT = 2**30  # bytes that it may hold meanwhile
 _METHOD = "fork" if sys.platform == "linux" else "spawn"  # macOS can fork, but its libraries do not survive it
+_COLORS = {"Passed": "#009e73", "Failed": "#d55e00", "Stopped": "#cc79a7", "Not written yet": "#777777"}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge says. Shown as its message."""
+    """What the judge says. Shown as its message; in a notebook in color, with the entry that differs marked.
+
+    Attributes
+    ----------
+    passed : bool
+    message : str
+    outcome : str
+        "Passed", "Failed", "Stopped" by a limit or a crash, or "Not written yet".
+    marked : str
+        The message with `comparison.MARKS` around the entry that differs.
+    effort : str
+        How many inputs were tried, and how long it took.
+    beyond : str
+        After a pass: what it costs, the library's way, what to write next.
+    """
 
     passed: bool
     message: str
+    outcome: str = "Not written yet"
+    marked: str = field(default="", compare=False)
+    effort: str = field(default="", compare=False)
+    beyond: str = field(default="", compare=False)
 
     def __repr__(self):
-        return self.message
+        return self.message + self.beyond
+
+    def _repr_html_(self):
+        color = _COLORS[self.outcome]
+        text = (
+            escape((self.marked or self.message) + self.beyond).replace(MARKS[0], "<mark>").replace(MARKS[1], "</mark>")
+        )
+        return (
+            f'<div style="border-left: 6px solid {color}; padding: 2px 12px">'
+            f'<b style="color: {color}">{self.outcome}</b> <span style="opacity: 0.7">{self.effort}</span>'
+            f'<pre style="margin: 4px 0">{text}</pre></div>'
+        )
 
 
 class Note(str):
-    """Text that a notebook shows as it is."""
+    """Text with code: a notebook shows it as Markdown, which highlights the code."""
 
     __slots__ = ()
     __repr__ = str.__str__
+
+    def _repr_markdown_(self):
+        return str(self)
 
 
 def check(exercise_id, function):
@@ -69,9 +110,44 @@ def check(exercise_id, function):
     if _is_stub(function):
         message = f'{exercise.id}: not written yet. Fill in {exercise.signature}; hint("{exercise.id}") helps.'
         return Verdict(False, message)
-    passed, message = _judge(exercise, function, exercise.refused)
-    problem = _record(exercise.id, "passed" if passed else "failed")
-    return Verdict(passed, f"{exercise.id}: {message}{problem}")
+    start = time.monotonic()
+    with _busy():
+        reply = _judge(exercise, function, exercise.refused)
+    outcome = "Passed" if reply["passed"] else "Stopped" if reply["stopped"] else "Failed"
+    effort = f"{reply['tried']} inputs, {time.monotonic() - start:.1f} s"
+    marked = f"{exercise.id}: {reply['message']}"
+    plain = marked.translate(dict.fromkeys(map(ord, "".join(MARKS))))
+    problem = _record(exercise.id, "passed" if reply["passed"] else "failed", _source(function), plain)
+    beyond = _what_next(exercise) if reply["passed"] else ""
+    return Verdict(reply["passed"], plain + problem, outcome, marked + problem, effort, beyond)
+
+
+@contextmanager
+def _busy():
+    """Say that the judge is at work; the verdict takes the line's place. Only where there is a page to say it to."""
+    shell = get_ipython()
+    live = hasattr(shell, "kernel")
+    if live:
+        print("checking...")
+    yield
+    if live:
+        clear_output(wait=True)
+
+
+def _what_next(exercise):
+    """What to do after a pass: what it costs, the library's way, and the next one of the topic that is open."""
+    lines = [f"It costs {exercise.cost}."] if exercise.cost else []
+    if exercise.libraries:
+        lines.append("The library's way:")
+        lines += [f"    {line}" for line in _without_decorator(exercise.libraries[0]).splitlines()]
+    try:
+        passed = _progress().passed()
+    except Exception:
+        passed = set()
+    open_ones = [other.id for other in all_exercises() if other.stem == exercise.stem and other.id not in passed]
+    if open_ones:
+        lines.append(f"Next: {open_ones[0]}.")
+    return "".join(f"\n{line}" for line in lines)
 
 
 def hint(exercise_id):
@@ -90,11 +166,57 @@ def solution(exercise_id):
     """Show an answer as it fits on a whiteboard, then ours."""
     exercise = load(exercise_id)
     answer = exercise.rights[0]
-    _, _, short = inspect.getsource(answer).partition("\n")  # without the decorator
-    short = short.replace(f"def {answer.__name__}(", f"def {exercise.name}(", 1)
-    ours = inspect.getsource(exercise.reference)
+    short = _without_decorator(answer).replace(f"def {answer.__name__}(", f"def {exercise.name}(", 1)
+    ours = inspect.getsource(exercise.reference).rstrip()
     problem = _record(exercise.id, "solution")
-    return Note(f"# On the whiteboard\n{short}\n\n# Ours, {exercise.reference.__module__}\n{ours}{problem}".rstrip())
+    code = f"# On the whiteboard\n{short}\n\n\n# Ours, {exercise.reference.__module__}\n{ours}"
+    return Note(f"```python\n{code}\n```{problem}")
+
+
+def reset(exercise_id):
+    """Put the stub of an exercise back into the cell that runs this.
+
+    Returns
+    -------
+    Note
+        The stub.
+    """
+    code = stub(load(exercise_id))
+    shell = get_ipython()
+    if hasattr(shell, "set_next_input"):
+        shell.set_next_input(code, replace=True)
+    return Note(f"```python\n{code}\n```")
+
+
+def stub(exercise):
+    """Return the cell in which an exercise is begun."""
+    arguments = exercise.signature.partition(" ->")[0]
+    task = textwrap.fill(exercise.task, 110, initial_indent="    ", subsequent_indent="    ").strip()
+    return f'def {arguments}:\n    """{task}"""\n    ...\n\n\ncheck("{exercise.id}", {exercise.name})'
+
+
+def history(exercise_id):
+    """Return the table of your attempts at an exercise, oldest first: when, the verdict's first line, the code."""
+    from .table import Table
+
+    exercise = load(exercise_id)
+    rows = [
+        (f"{at.astimezone():%Y-%m-%d %H:%M}", verdict.partition("\n")[0], code)
+        for code, verdict, at in _progress().submissions(exercise.id)
+    ]
+    return Table(f"{exercise.id}: {len(rows)} attempts", ("When", "Verdict", "Code"), rows)
+
+
+def _without_decorator(function):
+    """The source of a function kept in an exercise, without the line that keeps it."""
+    return inspect.getsource(function).partition("\n")[2].rstrip()
+
+
+def _source(function):
+    try:
+        return textwrap.dedent(inspect.getsource(innermost(function)))
+    except (OSError, TypeError):  # written where no source is kept
+        return f"{function!r}, whose source is not known"
 
 
 # --- before anything is run ------------------------------------------------------------------------------------------
@@ -134,11 +256,11 @@ def _does_nothing(statement):
 
 
 def _judge(exercise, function, refused):
-    """Whether the function is right, and the text that says so. `refused` names what it may not call."""
+    """The worker's reply, its message complete. `refused` names what the function may not call."""
     try:
         payload = pack(function, refused)
     except Refused as reason:
-        return False, f"not right yet. {reason}"
+        return {"passed": False, "message": f"not right yet. {reason}", "tried": 0, "stopped": False}
     request = Request(
         exercise_id=exercise.id,
         payload=payload,
@@ -157,7 +279,7 @@ def _judge(exercise, function, refused):
     if reply["line"]:
         file, number = reply["line"]
         message += f"\nIt happens in line {number}: {linecache.getline(file, number).strip()}".rstrip(": ")
-    return reply["passed"], message.encode(errors="replace").decode()  # a page cannot show half of a character
+    return reply | {"message": message.encode(errors="replace").decode()}  # a page cannot show half of a character
 
 
 _worker = Worker()
@@ -167,10 +289,11 @@ atexit.register(_worker.close)
 # --- progress --------------------------------------------------------------------------------------------------------
 
 
-def _record(exercise_id, event):
+def _record(exercise_id, event, code="", verdict=""):
     """Record an event; if that fails, return a line that says so: a damaged file must not cost the verdict."""
     try:
-        _progress().record_attempt(exercise_id, event)
+        _progress().record_attempt(exercise_id, event, code, verdict)
+        tell()
     except Exception as error:
         return f"\nNot recorded: {error}"
     return ""

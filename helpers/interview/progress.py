@@ -1,8 +1,8 @@
 """What the learner has answered and tried, in one SQLite file that survives crashes and may be written by two kernels.
 
-The log of answers is the truth and is only ever appended to. The table `card` is a cache of where FSRS puts each card,
-made again from the log whenever the two do not fit. What the log dates more than a day ahead was answered while some
-clock was wrong: it is kept, and does not count until then.
+The logs are the truth and are only ever appended to: an answer that is taken back stays, and so does the taking back.
+The table `card` is a cache of where FSRS puts each card, made again from the log whenever the two do not fit. What the
+log dates more than a day ahead was answered while some clock was wrong: it is kept, and does not count until then.
 """
 
 import json
@@ -11,18 +11,20 @@ import os
 import sqlite3
 import time
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import platformdirs
 
+from helpers.topics import ROOT
 from helpers.validation import check_choice, check_integer
 
 from . import schedule
 from .schedule import CardState
 
 EVENTS = ("passed", "failed", "hint", "solution")
+SESSIONS = ("today", "mock")
 FORMAT = "viva-progress-1"
 
 _APPLICATION_ID = 0x56495641  # "VIVA"
@@ -57,6 +59,22 @@ _MIGRATIONS = (  # the file's user_version says how many of these it has seen; a
         *_append_only("review"),
         *_append_only("attempt"),
     ),
+    (
+        "CREATE TABLE undo (id TEXT PRIMARY KEY NOT NULL, review_id TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE suspension (id TEXT PRIMARY KEY NOT NULL, card_id TEXT NOT NULL, "
+        "suspended INTEGER NOT NULL CHECK (suspended IN (0, 1)), at TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE submission (id TEXT PRIMARY KEY NOT NULL, exercise_id TEXT NOT NULL, "
+        "code TEXT NOT NULL, verdict TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE session (id TEXT PRIMARY KEY NOT NULL, kind TEXT NOT NULL, "
+        "report TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE plan (id TEXT PRIMARY KEY NOT NULL, interview TEXT NOT NULL, "
+        "new_a_day INTEGER NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
+        *(
+            trigger
+            for table in ("undo", "suspension", "submission", "session", "plan")
+            for trigger in _append_only(table)
+        ),
+    ),
 )
 
 _DAMAGED = "Nothing was changed. Move the file away, start again, and bring back your last export with import_json"
@@ -69,6 +87,23 @@ _TROUBLES = {  # primary SQLite error code: what is wrong, what to do
     sqlite3.SQLITE_CANTOPEN: ("cannot be opened", _FOLDER),
     sqlite3.SQLITE_FULL: ("cannot grow", "Free some disk space and try again"),
 }
+
+
+def now():
+    """Return the time, in UTC."""
+    return datetime.now(UTC)
+
+
+def data_folder():
+    """Return the learner's folder: the one that VIVA_HOME names, or else one in the user's data folder."""
+    home = os.environ.get("VIVA_HOME") or platformdirs.user_data_dir("viva", appauthor=False)
+    return Path(home).expanduser().absolute()
+
+
+def check_outside(path):
+    """Refuse a path inside Viva's own folder: an export there would be committed or lost with an update."""
+    if ROOT in Path(path).absolute().parents:
+        raise ValueError(f"path {path} lies in Viva's own folder; choose one outside, such as {Path.home() / 'viva'}")
 
 
 class ProgressError(RuntimeError):
@@ -93,12 +128,11 @@ class Progress:
     `ProgressError` if the file is damaged, written by a newer Viva, or cannot be reached; it is then left as it is.
     """
 
-    def __init__(self, path=None, clock=lambda: datetime.now(UTC)):
+    def __init__(self, path=None, clock=None):
         if path is None:
-            home = os.environ.get("VIVA_HOME") or platformdirs.user_data_dir("viva", appauthor=False)
-            path = Path(home).expanduser() / "progress.sqlite3"
+            path = data_folder() / "progress.sqlite3"
         self.path = Path(path).absolute()
-        self.clock = clock
+        self.clock = clock or (lambda: now())
         self._checked = False
 
     def answer(self, card_id, rating, review_id=None):
@@ -132,9 +166,46 @@ class Progress:
                 db.execute("INSERT INTO review VALUES (?, ?, ?, ?)", (review_id, card_id, rating, _to_text(at)))
                 state = schedule.review(state, rating, at)
                 _cache(db, card_id, state)
-            elif seen != (card_id, rating):
+            elif seen != (card_id, rating) or _undone(db, review_id):
                 raise ValueError(f"review_id {review_id} already stands for {seen}; make a new one for each answer")
         return state.due
+
+    def undo(self, review_id=None):
+        """Take an answer back: the card returns to where it was before. The log keeps both.
+
+        Parameters
+        ----------
+        review_id : str or UUID, optional
+            Of the answer; by default the last one given and not yet taken back.
+
+        Returns
+        -------
+        str or None
+            The id of its card; None if there is no such answer.
+        """
+        with self._transaction() as db:
+            wanted, horizon = "", self._horizon()
+            if review_id is not None:
+                wanted = f"AND id = '{_check_uuid('review_id', review_id)}'"
+            query = f"SELECT id, card_id FROM review WHERE at <= ? AND {_COUNTS} {wanted} ORDER BY at DESC, id DESC"
+            found = db.execute(query, (horizon,)).fetchone()
+            if found is None:
+                return None
+            db.execute("INSERT INTO undo VALUES (?, ?, ?)", (str(uuid4()), found[0], _to_text(self._now(None))))
+            _rebuild(db, horizon)
+        return found[1]
+
+    def suspend(self, card_id, suspended=True):
+        """Keep a card from being asked, or with ``suspended=False`` let it return."""
+        row = str(uuid4()), _check_id("card_id", card_id), int(suspended)
+        with self._transaction() as db:
+            db.execute("INSERT INTO suspension VALUES (?, ?, ?, ?)", (*row, self._next(db, "suspension")))
+
+    def suspended(self):
+        """Return the ids of the suspended cards, as a set."""
+        with self._transaction() as db:
+            last = dict(db.execute("SELECT card_id, suspended FROM suspension ORDER BY at, id"))
+        return {card_id for card_id, suspended in last.items() if suspended}
 
     def cards(self):
         """Return the state of every card answered so far, by card id.
@@ -152,7 +223,10 @@ class Progress:
             return db.execute("SELECT count(*) FROM review WHERE at > ?", (self._horizon(),)).fetchone()[0]
 
     def due(self, now=None):
-        """Return the ids of the cards that are due, the longest overdue first.
+        """Return the ids of the cards that are due and not suspended, the longest overdue first.
+
+        A card that returns after days is due from the first minute of its day here; one in its learning steps, which
+        are minutes, at its minute.
 
         Parameters
         ----------
@@ -165,16 +239,31 @@ class Progress:
             If `now` is no datetime or has no time zone.
         """
         now = _check_time("now", self.clock() if now is None else now)
-        states = self.cards()
-        return sorted((card for card in states if states[card].due <= now), key=lambda card: (states[card].due, card))
+        starts, suspended = self.due_times(), self.suspended()
+        return sorted(
+            (card for card in starts if starts[card] <= now and card not in suspended),
+            key=lambda card: (starts[card], card),
+        )
 
-    def record_attempt(self, exercise_id, event):
+    def due_times(self):
+        """Return when each card answered so far is due, by card id; see `due`."""
+        return {card: schedule.due_from(state) for card, state in self.cards().items()}
+
+    def answers(self):
+        """Return the answers that count, oldest first: (card id, rating, time)."""
+        with self._transaction() as db:
+            query = f"SELECT card_id, rating, at FROM review WHERE at <= ? AND {_COUNTS} ORDER BY at, id"
+            return [(card, rating, _from_text(at)) for card, rating, at in db.execute(query, (self._horizon(),))]
+
+    def record_attempt(self, exercise_id, event, code="", verdict=""):
         """Record what happened at an exercise.
 
         Parameters
         ----------
         exercise_id : str
         event : {"passed", "failed", "hint", "solution"}
+        code, verdict : str, optional
+            What was judged, and what the judge said.
 
         Raises
         ------
@@ -182,11 +271,14 @@ class Progress:
             If an argument is not of this form.
         """
         exercise_id, event = _check_id("exercise_id", exercise_id), check_choice("event", event, EVENTS)
+        code, verdict = _check_text("code", code), _check_text("verdict", verdict)
         with self._transaction() as db:
             query = "SELECT max(at) FROM attempt WHERE exercise_id = ? AND at <= ?"
             (last,) = db.execute(query, (exercise_id, self._horizon())).fetchone()
-            at = self._now(last and _from_text(last))
-            db.execute("INSERT INTO attempt VALUES (?, ?, ?, ?)", (str(uuid4()), exercise_id, event, _to_text(at)))
+            identity, at = str(uuid4()), _to_text(self._now(last and _from_text(last)))
+            db.execute("INSERT INTO attempt VALUES (?, ?, ?, ?)", (identity, exercise_id, event, at))
+            if code:
+                db.execute("INSERT INTO submission VALUES (?, ?, ?, ?, ?)", (identity, exercise_id, code, verdict, at))
 
     def attempts(self, exercise_id):
         """Return the events recorded for an exercise, oldest first."""
@@ -199,24 +291,90 @@ class Progress:
         with self._transaction() as db:
             return {exercise for (exercise,) in db.execute("SELECT exercise_id FROM attempt WHERE event = 'passed'")}
 
+    def submissions(self, exercise_id):
+        """Return what was judged for an exercise, oldest first: (code, verdict, time)."""
+        with self._transaction() as db:
+            query = "SELECT code, verdict, at FROM submission WHERE exercise_id = ? AND at <= ? ORDER BY at, id"
+            rows = db.execute(query, (exercise_id, self._horizon()))
+            return [(code, verdict, _from_text(at)) for code, verdict, at in rows]
+
+    def exercises(self):
+        """Return the state of every exercise passed so far, by its id: they return by FSRS as cards do.
+
+        A pass counts as "good", after hints or failures as "hard", after the solution as "again". Passing once more
+        before it is due changes nothing: running a notebook again is no repetition.
+
+        Returns
+        -------
+        dict of str to CardState
+        """
+        with self._transaction() as db:
+            query = "SELECT exercise_id, event, at FROM attempt WHERE at <= ? ORDER BY at, id"
+            log = [(which, event, _from_text(at)) for which, event, at in db.execute(query, (self._horizon(),))]
+        states, since = {}, {}
+        for which, event, at in log:
+            helped = since.setdefault(which, set())
+            if event != "passed":
+                helped.add(event)
+            elif which not in states or schedule.due_from(states[which]) <= at:
+                rating = 1 if "solution" in helped else 2 if helped else 3
+                states[which] = schedule.review(states.get(which), rating, at, steps=False)
+                helped.clear()
+        return states
+
+    def record_session(self, kind, report):
+        """Keep the report of a session that has ended.
+
+        Parameters
+        ----------
+        kind : {"today", "mock"}
+        report : dict
+            What JSON can hold.
+        """
+        kind, report = check_choice("kind", kind, SESSIONS), json.dumps(report)
+        with self._transaction() as db:
+            row = str(uuid4()), kind, report, self._next(db, "session")
+            db.execute("INSERT INTO session VALUES (?, ?, ?, ?)", row)
+
+    def sessions(self, kind):
+        """Return the sessions of one kind, oldest first: (report, time)."""
+        with self._transaction() as db:
+            query = "SELECT report, at FROM session WHERE kind = ? AND at <= ? ORDER BY at, id"
+            rows = db.execute(query, (kind, self._horizon()))
+            return [(_from_stored(json.loads, report), _from_text(at)) for report, at in rows]
+
+    def set_plan(self, interview, new_a_day):
+        """Keep when the interview is (a date) and how many new cards a day may bring (an integer above 0)."""
+        row = _check_date("interview", interview), check_integer("new_a_day", new_a_day, at_least=1, at_most=500)
+        with self._transaction() as db:
+            db.execute("INSERT INTO plan VALUES (?, ?, ?, ?)", (str(uuid4()), *row, self._next(db, "plan")))
+
+    def plan(self):
+        """Return (date of the interview, new cards a day) as last set, or None."""
+        with self._transaction() as db:
+            query = "SELECT interview, new_a_day FROM plan WHERE at <= ? ORDER BY at DESC, id DESC"
+            found = db.execute(query, (self._horizon(),)).fetchone()
+        return found and (_from_stored(date.fromisoformat, found[0]), found[1])
+
     def rebuild(self):
         """Make the cached state of every card again from the log of answers."""
         with self._transaction() as db:
             _rebuild(db, self._horizon())
 
     def export_json(self, path):
-        """Write the two logs to a JSON file. A file that stands there already is replaced in one step.
+        """Write the logs to a JSON file, and say where and how much. A file there already is replaced in one step.
 
         Raises
         ------
         ValueError
-            If `path` is the progress file itself.
+            If `path` is the progress file itself, or lies in Viva's own folder.
         OSError
             If `path` cannot be written.
         """
-        path = Path(path).absolute()
+        path = Path(path).expanduser().absolute()
         if path == self.path or (path.exists() and self.path.exists() and path.samefile(self.path)):
             raise ValueError(f"path {path} is the progress file itself; choose another name for the export")
+        check_outside(path)
         with self._transaction() as db:
             logs = {name: _exported(db, *log) for name, log in _LOGS.items()}
         part = path.with_name(f"{path.name}.{uuid4()}.part")
@@ -225,9 +383,10 @@ class Progress:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+        print(f"{len(logs['reviews'])} answers and {len(logs['attempts'])} attempts written to {path}")
 
     def import_json(self, path):
-        """Add the answers and attempts of an export to the logs. What is there already stays as it is.
+        """Add the entries of an export to the logs. What is there already stays as it is.
 
         Raises
         ------
@@ -236,14 +395,14 @@ class Progress:
         OSError
             If `path` cannot be read.
         """
-        logs = _read_export(Path(path))
+        logs = _read_export(Path(path).expanduser())
         with self._transaction() as db:
             for table, rows in logs.items():
                 here = {row[0]: row for row in db.execute(f"SELECT * FROM {table}")}
                 for row in rows:
                     present = here.setdefault(row[0], row)
                     if present is row:
-                        db.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", row)
+                        db.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
                     elif present != row:
                         raise ValueError(f"path {path}: {table} {row[0]} contradicts the one in {self.path}")
             _rebuild(db, self._horizon())
@@ -324,8 +483,13 @@ class Progress:
 
     def _now(self, last):
         """The clock, called inside the transaction. If it was set back a little, the log of an item moves forward."""
-        now = self._time()
-        return now if last is None else max(now, last + _TICK)
+        at = self._time()
+        return at if last is None else max(at, last + _TICK)
+
+    def _next(self, db, log):
+        """The time of the next entry of a log, later than that of the last."""
+        (last,) = db.execute(f"SELECT max(at) FROM {log} WHERE at <= ?", (self._horizon(),)).fetchone()
+        return _to_text(self._now(last and _from_text(last)))
 
     def _horizon(self):
         return _to_text(self._time() + _AHEAD)
@@ -339,7 +503,8 @@ class Progress:
     def _states(self, db):
         """The cached states. Where they do not fit the log, as after damage or a wrong clock, they are made again."""
         horizon = self._horizon()
-        last = dict(db.execute("SELECT card_id, max(at) FROM review WHERE at <= ? GROUP BY card_id", (horizon,)))
+        query = f"SELECT card_id, max(at) FROM review WHERE at <= ? AND {_COUNTS} GROUP BY card_id"
+        last = dict(db.execute(query, (horizon,)))
         try:
             states = _card_states(db)
             fits = last == {card_id: _to_text(state.last_review) for card_id, state in states.items()}
@@ -351,9 +516,15 @@ class Progress:
         return _card_states(db)
 
 
+_COUNTS = "id NOT IN (SELECT review_id FROM undo)"  # of a review
 _LOGS = {
     "reviews": ("review", ("id", "card_id", "rating", "at")),
     "attempts": ("attempt", ("id", "exercise_id", "event", "at")),
+    "undos": ("undo", ("id", "review_id", "at")),
+    "suspensions": ("suspension", ("id", "card_id", "suspended", "at")),
+    "submissions": ("submission", ("id", "exercise_id", "code", "verdict", "at")),
+    "sessions": ("session", ("id", "kind", "report", "at")),
+    "plans": ("plan", ("id", "interview", "new_a_day", "at")),
 }
 
 
@@ -394,7 +565,8 @@ def _cache(db, card_id, state):
 
 def _rebuild(db, horizon):
     states = {}
-    log = db.execute("SELECT card_id, rating, at FROM review WHERE at <= ? ORDER BY at, id", (horizon,))
+    query = f"SELECT card_id, rating, at FROM review WHERE at <= ? AND {_COUNTS} ORDER BY at, id"
+    log = db.execute(query, (horizon,))
     for card_id, rating, at in log:
         states[card_id] = _from_stored(schedule.review, states.get(card_id), rating, _from_text(at))
     db.execute("DELETE FROM card")
@@ -402,12 +574,16 @@ def _rebuild(db, horizon):
         _cache(db, card_id, state)
 
 
+def _undone(db, review_id):
+    return db.execute("SELECT 1 FROM undo WHERE review_id = ?", (review_id,)).fetchone() is not None
+
+
 def _exported(db, table, columns):
     """The entries of one log, each checked as an import checks it: what is written can be read again."""
     rows = db.execute(f"SELECT * FROM {table} ORDER BY at, id")
     entries = [dict(zip(columns, row, strict=True)) for row in rows]
     for entry in entries:
-        _from_stored(_checked_row, table, columns, entry)
+        _from_stored(_checked_row, columns, entry)
     return entries
 
 
@@ -443,20 +619,15 @@ def _read_export(path):
         logs[table] = []
         for number, entry in enumerate(entries):
             try:
-                logs[table].append(_checked_row(table, columns, entry))
+                logs[table].append(_checked_row(columns, entry))
             except (KeyError, TypeError, ValueError, OverflowError) as error:
                 raise ValueError(f"path {path}: {name}[{number}] is broken: {error!r}") from None
     return logs
 
 
-def _checked_row(table, columns, entry):
-    identity, item, what, at = (entry[column] for column in columns)
-    if table == "review":
-        check_integer("rating", what, at_least=1, at_most=4)
-    else:
-        check_choice("event", what, EVENTS)
-    at = _to_text(_check_time("at", datetime.fromisoformat(at)))
-    return _check_uuid("id", identity), _check_id(columns[1], item), what, at
+def _checked_row(columns, entry):
+    values = [entry[column] for column in columns]
+    return tuple(_CHECKS[column](column, value) for column, value in zip(columns, values, strict=True))
 
 
 def _check_id(name, value):
@@ -482,3 +653,41 @@ def _check_time(name, value):
     if not _FIRST <= value <= _LAST:
         raise ValueError(f"{name} must lie between {_FIRST.year} and {_LAST.year}, got {value}")
     return value.astimezone(UTC)
+
+
+def _check_date(name, value):
+    if isinstance(value, datetime) or not isinstance(value, date):
+        raise ValueError(f"{name} must be a date such as date(2030, 1, 31), got {value!r}")
+    if not _FIRST.date() <= value <= _LAST.date():
+        raise ValueError(f"{name} must lie between {_FIRST.year} and {_LAST.year}, got {value}")
+    return value.isoformat()
+
+
+def _check_text(name, value):
+    if not isinstance(value, str):
+        raise ValueError(f"{name} must be a string, got {type(value).__name__}")
+    return value.encode(errors="replace").decode()
+
+
+def _check_report(name, value):
+    if not isinstance(json.loads(_check_text(name, value)), dict):
+        raise ValueError(f"{name} must be the JSON of a dict")
+    return value
+
+
+_CHECKS = {  # of each column of the logs
+    "id": _check_uuid,
+    "card_id": _check_id,
+    "exercise_id": _check_id,
+    "review_id": _check_uuid,
+    "rating": lambda name, value: check_integer(name, value, at_least=1, at_most=4),
+    "event": lambda name, value: check_choice(name, value, EVENTS),
+    "suspended": lambda name, value: check_integer(name, value, at_least=0, at_most=1),
+    "code": _check_text,
+    "verdict": _check_text,
+    "kind": lambda name, value: check_choice(name, value, SESSIONS),
+    "report": _check_report,
+    "interview": lambda name, value: _check_date(name, date.fromisoformat(value)),
+    "new_a_day": lambda name, value: check_integer(name, value, at_least=1, at_most=500),
+    "at": lambda name, value: _to_text(_check_time(name, datetime.fromisoformat(value))),
+}

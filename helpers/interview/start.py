@@ -1,18 +1,14 @@
-"""The start page: the map of topics, what is due today, a plan for the days left, and search."""
-
-from datetime import datetime, timedelta
+"""The start page: the map of topics, what is due today, and search."""
 
 import ipywidgets as widgets
 
 from helpers.topics import PARTS, TOPICS
-from helpers.validation import check_integer
 
+from .agenda import agenda, span, tonight
 from .deck import load_cards
 from .progress import Progress
-from .table import CardText, Table
-
-REVIEW_AFTER = (1, 3, 7, 14, 30)  # days after a topic is learnt: each gap about twice the last
-MOCK_EVERY = 7
+from .schedule import due_from
+from .table import CardText, Place, Table
 
 
 def topic_map(progress=None):
@@ -28,7 +24,9 @@ def topic_map(progress=None):
     from .exercises import all_exercises  # brings hypothesis along, which the rest of this page does without
 
     progress = progress or Progress()
-    states, due, passed = progress.cards(), set(_due_today(progress)), progress.passed()
+    states, passed = progress.cards(), progress.passed()
+    today = agenda(progress, load_cards())
+    due = {*today.now, *today.later}
     deck, exercises = load_cards(), [exercise.id for exercise in all_exercises()]
     rows = []
     for topic in TOPICS:
@@ -49,55 +47,31 @@ def topic_map(progress=None):
 
 
 def due_today(progress=None):
-    """Return the table of the cards to review before the day ends, by topic.
+    """Return the table of what is due before the day ends, by topic: cards now and later, exercises.
 
     Parameters
     ----------
     progress : Progress, optional
         By default the learner's own.
     """
-    deck = load_cards()
-    due = [card for card in _due_today(progress or Progress()) if card in deck]
-    rows = [(topic, len(_of(topic, due))) for topic in TOPICS if _of(topic, due)]
-    title = f"Due today: {_count(due)}" if due else "Nothing is due today."
-    return Table(title, ("Topic", "Cards"), rows)
-
-
-def study_plan(days):
-    """Return a plan: which topics to learn and which to review on each day.
-
-    The topics whose notebooks are ready are spread evenly over the first three quarters of the time and reviewed 1, 3,
-    7, 14 and 30 days after. Every seventh day, and the last one, ends with a mock interview.
-
-    Parameters
-    ----------
-    days : int
-        From 1 to 365.
-
-    Raises
-    ------
-    ValueError
-        If `days` is not such a number.
-    """
-    days = check_integer("days", days, at_least=1, at_most=365)
-    span = max(1, days * 3 // 4)
-    topics = [topic for topic in TOPICS if topic.ready]
-    learn, review = ([[] for _ in range(days)] for _ in range(2))
-    for index, topic in enumerate(topics):
-        day = index * span // len(topics)
-        learn[day].append(topic)
-        for gap in REVIEW_AFTER:
-            if day + gap < days:
-                review[day + gap].append(topic)
+    progress = progress or Progress()
+    today = agenda(progress, load_cards())
+    states, night = progress.exercises(), tonight(progress)
+    tasks = [exercise for exercise, state in states.items() if due_from(state) < night]
     rows = [
-        (day, learn[day - 1], review[day - 1], "yes" if day % MOCK_EVERY == 0 or day == days else "")
-        for day in range(1, days + 1)
+        (topic, len(_of(topic, today.now)), len(_of(topic, today.later)), ", ".join(_of(topic, tasks)))
+        for topic in TOPICS
+        if _of(topic, [*today.now, *today.later, *tasks])
     ]
-    return Table(f"{len(topics)} topics in {days} days", ("Day", "Learn", "Review", "Mock interview"), rows)
+    title = f"Due now: {_count(today.now)}"
+    if today.later:
+        title += f", {len(today.later)} later today, next in {span(today.next - progress.clock())}"
+    title = title if rows else "Nothing is due today."
+    return Table(title, ("Topic", "Cards now", "Later today", "Exercises"), rows)
 
 
 def search(text):
-    """Return the cards, traps among them, that hold every word of `text` in either language, in any case.
+    """Return the cards and exercises that hold every word of `text` in either language, in any case.
 
     Parameters
     ----------
@@ -108,13 +82,20 @@ def search(text):
     ValueError
         If `text` holds no word.
     """
+    from .exercises import all_exercises
+
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"text must hold a word to look for, such as 'precision', got {text!r}")
     words = text.casefold().split()
-    hits = [card for card in load_cards().values() if all(word in _haystack(card) for word in words)]
-    rows = [(card.topic, card.claim or "", CardText(card.question.en), CardText(card.answer.en)) for card in hits]
-    title = f"{text.strip()}: {_count(hits)}"
-    return Table(title, ("Topic", "Claim", "Question", "Answer"), rows)
+    cards = [card for card in load_cards().values() if all(word in _haystack(card) for word in words)]
+    rows = [(Place(card.topic, card.claim), CardText(card.question.en), CardText(card.answer.en)) for card in cards]
+    for exercise in all_exercises():
+        topic = next(topic for topic in TOPICS if topic.stem == exercise.stem)
+        held = (exercise.id, exercise.task, exercise.task_zh, topic.title, topic.title_zh)
+        if all(word in " ".join(held).casefold() for word in words):
+            rows.append((Place(topic, None), f"Exercise {exercise.id}", exercise.task))
+    title = f"{text.strip()}: {_count(cards)}, {len(rows) - len(cards)} exercises"
+    return Table(title, ("Where", "Question", "Answer"), rows)
 
 
 class SearchBox(widgets.VBox):
@@ -122,7 +103,7 @@ class SearchBox(widgets.VBox):
 
     def __init__(self):
         self._text = widgets.Text(description="Search", placeholder="precision, 召回率, met-7").add_class("viva-search")
-        self._hits = widgets.HTMLMath().add_class("viva-hits")
+        self._hits = widgets.Output().add_class("viva-hits")
         self._text.observe(lambda change: self._show(), "value")
         super().__init__([self._text, self._hits])
 
@@ -131,12 +112,8 @@ class SearchBox(widgets.VBox):
 
     def _show(self):
         text = self._text.value
-        self._hits.value = search(text)._repr_html_() if text.strip() else ""
-
-
-def _due_today(progress):
-    tonight = datetime.combine(progress.clock().astimezone().date() + timedelta(days=1), datetime.min.time())
-    return progress.due(tonight.astimezone())
+        data = {"text/html": search(text)._repr_html_()} if text.strip() else None
+        self._hits.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},) if data else ()
 
 
 def _of(topic, identities):

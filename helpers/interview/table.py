@@ -1,14 +1,30 @@
 """A table that reads well in JupyterLab, on GitHub and in a terminal."""
 
+import json
+import re
+from functools import cache
 from html import escape
+from typing import NamedTuple
+from urllib.parse import quote
+
+import ipywidgets as widgets
 
 from helpers.topics import Topic
 
+from .agenda import listen
 from .deck import to_html
+from .progress import ProgressError
 
 
 class CardText(str):
     """A text of a card, whose formulas and code are marked up in HTML."""
+
+
+class Place(NamedTuple):
+    """A topic, and the claim whose trap is meant, or None."""
+
+    topic: Topic
+    claim: str | None
 
 
 class Table:
@@ -32,13 +48,16 @@ class Table:
 
 
 def _row(tag, cells):
-    # JupyterLab would set every cell to the right
-    return "<tr>" + "".join(f'<{tag} style="text-align: left">{_to_html(cell)}</{tag}>' for cell in cells) + "</tr>"
+    # JupyterLab would set every cell to the right, and those of a widget without a space between
+    style = 'style="text-align: left; padding: 2px 10px"'
+    return "<tr>" + "".join(f"<{tag} {style}>{_to_html(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
 def _to_text(cell):
     if isinstance(cell, list):
         return ", ".join(map(_to_text, cell))
+    if isinstance(cell, Place):
+        return " ".join(filter(None, (cell.topic.title, cell.claim)))
     return cell.title if isinstance(cell, Topic) else str(cell)
 
 
@@ -49,4 +68,50 @@ def _to_html(cell):
         return to_html(cell).replace("<p>", '<p style="margin: 0">')
     if isinstance(cell, Topic) and cell.ready:
         return f'<a href="{cell.notebook}.ipynb">{escape(cell.title)}</a>'
+    if isinstance(cell, Place) and cell.topic.ready:
+        heading = _headings(cell.topic).get(cell.claim)
+        anchor = f"#{quote(heading.replace(' ', '-'))}" if heading else ""
+        return f'<a href="{cell.topic.notebook}.ipynb{anchor}">{escape(_to_text(cell))}</a>'
     return escape(_to_text(cell))
+
+
+@cache
+def _headings(topic):
+    """The headings of a notebook's traps, by claim: JupyterLab makes an anchor of each."""
+    notebook = json.loads(topic.path.read_text(encoding="utf-8"))
+    text = "\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+    return {claim: f"{claim} · {rest}" for claim, rest in re.findall(r"(?m)^### ([a-z]+-\d+) · (.*)$", text)}
+
+
+class Live(widgets.Output):
+    """A table that is made anew after every answer and verdict of this kernel.
+
+    An output holds it: JupyterLab opens the links of an output in a tab, those of other widgets in place of itself.
+
+    Parameters
+    ----------
+    make : callable
+        Returns the `Table`.
+    """
+
+    def __init__(self, make):
+        self._make = make
+        super().__init__()
+        self.refresh()
+        listen(self)
+
+    def refresh(self):
+        """Make the table again."""
+        try:
+            self.table = self._make()
+        except ProgressError as error:
+            self.table = Table(str(error), (), ())
+        data = {"text/html": self.table._repr_html_(), "text/plain": repr(self.table)}
+        self.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+
+    def __repr__(self):
+        return repr(self.table)
+
+    def _repr_mimebundle_(self, **kwargs):
+        shown = {"text/plain": repr(self.table), "text/html": self.table._repr_html_()}
+        return super()._repr_mimebundle_(**kwargs) | shown

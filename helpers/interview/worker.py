@@ -24,6 +24,8 @@ ENDED = {
     "passed": False,
     "message": "not right yet. The judge's process was ended while your function ran: by it, or for want of memory.",
     "line": None,
+    "tried": 0,
+    "stopped": True,
 }
 # -P: a learner's file called random.py must not be imported by the judge. -c: no main module for spawn to import again.
 COMMAND = [sys.executable, "-P", "-c", "from helpers.interview.examiner import main; main()"]

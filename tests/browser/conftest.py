@@ -39,13 +39,13 @@ def pixels(explorer, unlike=None):
     Read from the canvas itself: a screenshot of the page is resampled when text above moves it by half a pixel.
     """
     canvas, before = explorer.locator("canvas").first, None
-    for _ in range(40):
+    for _ in range(80):
         url = canvas.evaluate("canvas => canvas.toDataURL()")
         picture = np.asarray(Image.open(io.BytesIO(b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
         if url == before and not np.array_equal(picture, unlike):
             return picture
         before = url
-        canvas.page.wait_for_timeout(300)
+        canvas.page.wait_for_timeout(150)
     raise TimeoutError("the picture did not change and come to rest within 12 s")
 
 

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from helpers.explorers.canvas import REST
 from helpers.topics import TOPICS
 
 from .conftest import ARTIFACTS, pixels
@@ -28,6 +29,13 @@ CLIPPED = """explorer => {
     }).map(part => part.innerText || part.tagName);
 }"""
 
+# Into view, and where it then is: whole pixels, as the layout settles.
+SCROLLED = """explorer => {
+    explorer.scrollIntoView();
+    const box = explorer.getBoundingClientRect();
+    return [box.x, box.y, box.height].map(Math.round);
+}"""
+
 
 class Bench:
     """One notebook's page after Run All, its explorers by the names that the notebook gives them."""
@@ -46,10 +54,9 @@ class Bench:
         """Bring an explorer into view and return its element: JupyterLab lays cells out as they come into view."""
         label = self.ask(f"found[{name!r}].canvas.name")
         locator = self.page.locator(".viva-explorer", has=self.page.locator(f'canvas[aria-label="{label}"]')).first
-        for _ in range(4):
-            locator.scroll_into_view_if_needed()
-            self.page.wait_for_timeout(200)
-        locator.evaluate("explorer => explorer.scrollIntoView()")
+        place = None
+        while place != (place := locator.evaluate(SCROLLED)):
+            self.page.wait_for_timeout(100)
         return locator
 
     def start(self, name, part=0):
@@ -60,6 +67,13 @@ class Bench:
                     list(handle.places(e.values).values())[{part}],
                     (sum(handle.axes.get_xlim()) / 2, sum(handle.axes.get_ylim()) / 2)))
             ]) / e.figure.bbox.size] for handle in e.handles if handle.places(e.values)), None))(found[{name!r}])""")
+
+    def settled(self, name):
+        """The values, once the kernel has heard all that the page said, and sent what follows a frame in motion."""
+        values = None
+        while values != (values := self.ask(f"found[{name!r}].values")):
+            self.page.wait_for_timeout(1000 * REST + 100 if self.ask(f"found[{name!r}].photograph") else 50)
+        return values
 
     def close(self):
         self.page.close()
@@ -122,11 +136,10 @@ def test_every_explorer_follows_the_mouse_and_lets_go(bench):
         page.mouse.move(*((a + b) / 2 for a, b in zip((x, y), center, strict=True)), steps=4)
         page.mouse.move(5, 300)  # let go far outside the picture
         page.mouse.up()
+        values = bench.settled(name)
         dragged = pixels(explorer, unlike=before)
-        values = bench.ask(f"found[{name!r}].values")
         page.mouse.move(*center, steps=3)
-        page.wait_for_timeout(200)
-        assert bench.ask(f"found[{name!r}].values") == values, f"{name} sticks to the pointer"
+        assert bench.settled(name) == values, f"{name} sticks to the pointer"
         bench.ask(f"found[{name!r}].canvas.redraw()")
         bench.ask(f"found[{name!r}].refresh()")
         assert np.array_equal(dragged, pixels(explorer)), f"{name}: the picture after a drag differs from a full redraw"

@@ -6,6 +6,8 @@ import textwrap
 
 import numpy as np
 
+from helpers.interview import judge
+
 AUC = "metrics/roc_auc"
 RIGHT = "right. It agrees with ours on every input tried."
 
@@ -63,3 +65,9 @@ def by_import(y_true, y_score):
     from sklearn.metrics import roc_auc_score
 
     return roc_auc_score(y_true, y_score)
+
+
+def judged(exercise, function, refused=()):
+    """What the judge says of an answer, by default with nothing forbidden, so that the values must tell."""
+    reply = judge._judge(exercise, function, refused)
+    return reply["passed"], reply["message"]

@@ -12,6 +12,8 @@ from helpers.interview.candidate import resolve
 from helpers.interview.exercises import all_exercises, load
 from helpers.topics import TOPICS
 
+from .cells import judged
+
 EXERCISES = all_exercises()
 
 
@@ -35,28 +37,28 @@ def cases(kind):
 
 @pytest.mark.parametrize(("exercise", "function"), cases("wrongs"))
 def test_wrong_answer_is_rejected_with_its_sentence(exercise, function):
-    passed, message = judge._judge(exercise, function, refused=())  # nothing forbidden: the values must tell
+    passed, message = judged(exercise, function)  # nothing forbidden: the values must tell
     assert not passed
     assert exercise.wrongs[function] in message
 
 
 @pytest.mark.parametrize(("exercise", "function"), cases("rights"))
 def test_right_answer_is_accepted(exercise, function):
-    passed, message = judge._judge(exercise, function, exercise.refused)
+    passed, message = judged(exercise, function, exercise.refused)
     assert passed, message
 
 
 @pytest.mark.parametrize(("exercise", "function"), cases("libraries"))
 def test_library_is_right(exercise, function):
-    passed, message = judge._judge(exercise, function, refused=())
+    passed, message = judged(exercise, function)
     assert passed, message
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
 def test_ours_is_right_and_refused(exercise):
-    passed, message = judge._judge(exercise, exercise.reference, refused=())
+    passed, message = judged(exercise, exercise.reference)
     assert passed, message
-    passed, message = judge._judge(exercise, exercise.reference, exercise.refused)
+    passed, message = judged(exercise, exercise.reference, exercise.refused)
     assert not passed
     assert message.startswith("not right yet. It uses helpers.")
 

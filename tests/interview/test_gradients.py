@@ -7,6 +7,7 @@ import pytest
 from helpers.interview import exercises, judge, worker
 
 from . import gradient_examples
+from .cells import judged
 
 pytestmark = pytest.mark.usefixtures("attempts")
 
@@ -39,9 +40,9 @@ def test_what_is_wrong_with_a_gradient_is_told(name, said, gradient_judge):
 @pytest.mark.parametrize("exercise", gradient_examples.EXERCISES, ids=lambda exercise: exercise.id)
 def test_values_and_gradients_of_tensors_are_compared(exercise, gradient_judge):
     for function in (exercise.reference, *exercise.rights):
-        passed, message = judge._judge(exercise, function, refused=())
+        passed, message = judged(exercise, function)
         assert passed, message
     for function, sentence in exercise.wrongs.items():
-        passed, message = judge._judge(exercise, function, refused=())
+        passed, message = judged(exercise, function)
         assert not passed
         assert f"Likely mistake: {sentence}" in message

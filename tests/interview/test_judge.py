@@ -28,7 +28,7 @@ def test_right_answer_gets_a_stable_line(attempts):
     first, second = judge.check(AUC, good), judge.check(AUC, good)
     assert first.passed
     assert first == second
-    assert repr(first) == f"{AUC}: {RIGHT}"
+    assert first.message == f"{AUC}: {RIGHT}"
     assert attempts.events == [(AUC, "passed")] * 2
 
 
@@ -196,7 +196,9 @@ def test_killed_worker_is_replaced():
     assert judge._worker.process.pid != first
 
 
-def test_interrupt_ends_the_check_and_the_next_one_works():
+def test_interrupt_ends_the_check_and_the_next_one_works(request):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     judge.check(AUC, returns_nothing)
     family = []
 

@@ -3,7 +3,7 @@ import pytest
 from helpers import theme
 from helpers.interview import mock as module
 from helpers.interview.deck import LEVELS, load_cards
-from helpers.interview.mock import Answer, MockInterview, plot_weak_spots, report
+from helpers.interview.mock import Answer, MockInterview, plot_weak_spots, report, scores
 from helpers.interview.progress import Progress
 
 CARDS = load_cards("metrics")
@@ -74,21 +74,30 @@ def test_the_same_seed_asks_in_the_same_order(start):
     assert order(1) == order(1) != order(2)
 
 
-def test_the_time_ends_it_at_a_tick(start, clock):
+def test_time_that_is_up_lets_you_finish_the_question(start, clock):
     mock = start(minutes=1)
     clock.now = 59.0
-    mock._ticker.value += 1
-    assert mock.running
+    mock._tick()
     assert "0:01" in mock._time.value
-    clock.now = 60.0
-    mock._ticker.value += 1
-    assert not mock.running
-    assert not mock._ticker.playing
-    assert [child.value for child in mock.children] == ["<p><b>The interview is over: 0 answers.</b></p>"]
-    mock._ticker.value += 1  # a tick that was on its way
+    clock.now = 61.0
+    mock._tick()
+    assert mock.running
+    assert "Time is up" in mock._time.value
     mock._flashcard.reveal()
     mock._flashcard.grade(3)
-    assert mock.answers == []
+    assert not mock.running
+    assert [answer.seconds for answer in mock.answers] == [61]
+    mock._tick()  # one that was on its way
+    mock._flashcard.reveal()
+    mock._flashcard.grade(3)
+    assert len(mock.answers) == 1
+
+
+def test_ended_at_once_it_says_so_and_keeps_nothing(start):
+    mock = start()
+    mock.finish()
+    assert "The interview is over" in mock.children[0].value
+    assert mock.progress.sessions("mock") == []
 
 
 def test_the_time_ends_it_at_a_grade_too(start, clock):
@@ -104,20 +113,62 @@ def test_every_grade_is_recorded(start, clock):
     assert len(mock.answers) > 16
 
 
-def test_it_ends_with_table_and_chart(start, clock):
+def test_it_ends_with_scores_table_and_chart(start, clock):
     mock = start(minutes=2)
     take(mock, clock, rating=1)
-    table, chart = mock.children
-    assert table.value.count("<tr>") == 1 + len(mock.answers)
+    over, buttons, tables, chart = mock.children
+    assert f"seed {mock.seed}" in over.value
+    assert "Score: 0% of 6 answers" in tables.value
     assert repr(report(mock.answers)).count("Again  20 s") == len(mock.answers) == 6
     assert bytes(chart.value).startswith(b"\x89PNG")
+    ((kept, _),) = mock.progress.sessions("mock")
+    assert kept["score"] == 0
+    assert [tuple(answer) for answer in kept["answers"]] == [(a.card.id, a.rating, a.seconds) for a in mock.answers]
 
 
-def test_closing_stops_the_ticks(start):
+def test_the_weak_cards_can_be_drilled(start, clock):
+    mock = start(minutes=2)
+    take(mock, clock, rating=2)
+    mock.drill()
+    (quiz,) = mock.children
+    assert set(quiz.cards) == {answer.card.id for answer in mock.answers}
+
+
+def test_again_draws_other_questions_and_the_history_grows(start, clock):
+    mock = start(minutes=2, seed=5)
+    take(mock, clock)
+    first = [answer.card.id for answer in mock.answers]
+    mock.again()
+    assert (mock.seed, mock.answers, mock.running) == (6, [], False)
+    mock.start()
+    take(mock, clock)
+    assert [answer.card.id for answer in mock.answers] != first
+    assert len(mock.progress.sessions("mock")) == 2
+    assert len(mock.children) == 5  # the curve is there from the second interview on
+
+
+def test_the_share_of_follow_ups_is_kept(start, clock):
+    mock = start(minutes=240, follow_ups=0, seed=0)
+    take(mock, clock)
+    assert all(answer.card.kind != "follow-up" for answer in mock.answers)
+
+
+def test_most_questions_are_of_the_level_asked_for():
+    firsts = [MockInterview((), "expert", seed=seed)._queue[:5] for seed in range(40)]
+    share = sum(card.level == "expert" for cards in firsts for card in cards) / 200
+    assert 0.45 < share < 0.75
+
+
+def test_scores_come_by_topic_and_level_beside_the_norm():
+    card = CARDS["metrics/auc-code"]
+    table = scores([Answer(card, 4, 30.0), Answer(card, 1, 50.0)])
+    assert table.rows == [(card.topic, card.level, "1 of 2", "40 s", f"{module.NORMS[card.level]} s")]
+    assert "50%" in table.title
+
+
+def test_closing_stops_the_clock(start):
     mock = start()
-    assert mock._ticker.playing
     mock.close()
-    assert not mock._ticker.playing
     assert not mock.running
 
 
@@ -149,6 +200,7 @@ def test_the_report_escapes():
         ({"minutes": "ten"}, "minutes must be a number"),
         ({"minutes": 1000}, "minutes"),
         ({"seed": "x"}, "seed must be an integer"),
+        ({"follow_ups": 1.5}, "follow_ups"),
     ],
 )
 def test_bad_input_is_refused_by_name(choices, message):

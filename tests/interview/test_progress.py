@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import time
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -301,7 +301,7 @@ def test_an_older_file_is_migrated(progress, clock, monkeypatch):
     monkeypatch.setattr(module, "_MIGRATIONS", (*module._MIGRATIONS, ("CREATE TABLE note (text TEXT)",)))
     newer = Progress(progress.path, clock=clock)
     newer.answer("metrics/new", 3)
-    assert rows(progress.path, "PRAGMA user_version") == [(2,)]
+    assert rows(progress.path, "PRAGMA user_version") == [(len(module._MIGRATIONS),)]
     assert rows(progress.path, "SELECT * FROM note") == []
     assert log(newer)[: len(before)] == before
 
@@ -314,7 +314,7 @@ def test_a_failed_migration_leaves_the_old_file(progress, clock, monkeypatch):
         patch.setattr(module, "_MIGRATIONS", (*module._MIGRATIONS, broken))
         with pytest.raises(ProgressError, match="already exists"):
             progress.cards()
-    assert rows(progress.path, "PRAGMA user_version") == [(1,)]
+    assert rows(progress.path, "PRAGMA user_version") == [(len(module._MIGRATIONS),)]
     assert log(progress) == before
     assert progress.cards()
 
@@ -508,3 +508,104 @@ def test_a_copy_taken_while_open_is_a_whole_file(progress, clock, tmp_path):
     practise(progress, clock)
     shutil.copy(progress.path, tmp_path / "copy.sqlite3")  # nothing stays behind in a side file between two calls
     assert Progress(tmp_path / "copy.sqlite3").cards() == progress.cards()
+
+
+# --- undo, suspension, plan, sessions, exercises ----------------------------------------------------------------------
+
+
+def test_undo_returns_a_card_to_where_it_was(progress, clock):
+    progress.answer("metrics/auc", 3)
+    clock.now += timedelta(minutes=10)
+    before = progress.cards()
+    progress.answer("metrics/auc", 1)
+    assert progress.undo() == "metrics/auc"
+    assert progress.cards() == before
+    progress.rebuild()
+    assert progress.cards() == before
+    assert [rating for _, rating, _ in progress.answers()] == [3]
+    assert (progress.undo(), progress.undo(), progress.cards()) == ("metrics/auc", None, {})
+
+
+def test_an_answer_taken_back_cannot_be_given_again_under_its_id(progress):
+    identity = uuid4()
+    progress.answer("metrics/auc", 3, identity)
+    progress.undo(identity)
+    assert progress.undo(identity) is None
+    with pytest.raises(ValueError, match="already stands for"):
+        progress.answer("metrics/auc", 3, identity)
+
+
+def test_all_logs_travel(progress, clock, tmp_path):
+    progress.answer("metrics/auc", 3)
+    progress.answer("metrics/eer", 2)
+    progress.undo()
+    progress.suspend("metrics/eer")
+    progress.record_attempt("metrics/roc_auc", "failed", "def roc_auc(): ...", "not right yet")
+    progress.record_session("mock", {"score": 0.5})
+    progress.set_plan(date(2026, 2, 1), 12)
+    progress.export_json(tmp_path / "export.json")
+    other = Progress(tmp_path / "other.sqlite3", clock=clock)
+    for _ in range(2):
+        other.import_json(tmp_path / "export.json")
+    for name in ("cards", "suspended", "plan", "answers"):
+        assert getattr(other, name)() == getattr(progress, name)(), name
+    assert other.sessions("mock") == progress.sessions("mock")
+    assert other.submissions("metrics/roc_auc") == progress.submissions("metrics/roc_auc")
+    assert other.plan() == (date(2026, 2, 1), 12)
+    assert other.suspended() == {"metrics/eer"}
+
+
+@pytest.mark.parametrize("table", ["undo", "suspension", "submission", "session", "plan"])
+def test_every_log_is_append_only(progress, table):
+    progress.answer("metrics/auc", 3)
+    progress.undo()
+    progress.suspend("metrics/auc")
+    progress.record_attempt("metrics/roc_auc", "failed", "code", "verdict")
+    progress.record_session("today", {})
+    progress.set_plan(date(2026, 2, 1), 12)
+    with pytest.raises(ProgressError, match="append-only"), progress._transaction() as db:
+        db.execute(f"DELETE FROM {table}")
+
+
+def test_what_returns_after_days_is_due_from_the_first_minute_of_its_day(progress, clock):
+    due = progress.answer("metrics/auc", 4)
+    morning = due.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    clock.now = morning.astimezone(UTC) - timedelta(seconds=1)
+    assert progress.due() == []
+    clock.now += timedelta(seconds=1)
+    assert progress.due() == ["metrics/auc"]
+
+
+def test_exercises_return_by_what_it_took_to_pass_them(progress, clock):
+    for exercise, events in {
+        "a/clean": ["passed"],
+        "a/hinted": ["hint", "failed", "passed"],
+        "a/looked": ["solution", "passed"],
+        "a/open": ["failed"],
+    }.items():
+        for event in events:
+            progress.record_attempt(exercise, event)
+    states = progress.exercises()
+    assert set(states) == {"a/clean", "a/hinted", "a/looked"}
+    assert states["a/clean"].due > states["a/hinted"].due > states["a/looked"].due
+    progress.record_attempt("a/clean", "passed")  # the notebook was run again
+    assert progress.exercises() == states
+    clock.now = states["a/clean"].due
+    progress.record_attempt("a/clean", "passed")
+    assert progress.exercises()["a/clean"].due > states["a/clean"].due
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda progress: progress.set_plan("2026-02-01", 12), "interview must be a date"),
+        (lambda progress: progress.set_plan(date(2026, 2, 1), 0), "new_a_day"),
+        (lambda progress: progress.record_session("quiz", {}), "kind must be one of"),
+        (lambda progress: progress.record_attempt("a/b", "failed", code=7), "code must be a string"),
+        (lambda progress: progress.suspend(""), "card_id"),
+        (lambda progress: progress.undo("x"), "review_id must be a UUID"),
+    ],
+)
+def test_bad_entries_are_refused_by_name(progress, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(progress)

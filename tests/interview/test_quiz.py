@@ -149,3 +149,86 @@ def test_an_unknown_topic_and_one_without_cards_are_refused(monkeypatch):
     monkeypatch.setattr(module, "load_cards", lambda topics: {})
     with pytest.raises(ValueError, match="topics: metrics has no cards yet"):
         Quiz("metrics")
+
+
+# --- what a learner of other programs expects ------------------------------------------------------------------------
+
+
+def test_each_grade_says_when_the_card_returns(quiz, progress, clock):
+    assert button(quiz, "viva-grade-3").description == "Good (3)"
+    quiz.reveal()
+    shown = [button(quiz, f"viva-grade-{rating}").description for rating in (1, 2, 3, 4)]
+    assert shown[2] == "Good: 10 min (3)"
+    first, before = quiz.card.id, clock.now
+    quiz.grade(3)
+    assert progress.cards()[first].due - before == timedelta(minutes=10)
+
+
+def test_undo_takes_the_last_answer_back_and_keeps_both_in_the_log(quiz, progress):
+    first = quiz.card
+    assert button(quiz, "viva-undo").disabled
+    quiz.reveal()
+    quiz.grade(4)
+    button(quiz, "viva-undo").click()
+    assert (quiz.card, quiz.answered, progress.cards()) == (first, 0, {})
+    assert button(quiz, "viva-undo").disabled
+    with progress._transaction() as db:
+        counts = [db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("review", "undo")]
+    assert counts == [1, 1]
+    quiz.reveal()
+    quiz.grade(1)
+    assert set(progress.cards()) == {first.id}
+
+
+def test_a_suspended_card_is_not_asked(quiz, progress):
+    first = quiz.card
+    button(quiz, "viva-suspend").click()
+    assert quiz.card != first
+    assert first.id not in {quiz.card.id, *progress.due()}
+    progress.suspend(first.id, suspended=False)
+    assert Quiz("metrics", progress=progress).card == first
+
+
+def test_a_card_asked_again_comes_last(progress):
+    wanted = list(load_cards("metrics"))[:3]
+    asked = Quiz(cards=wanted, progress=progress)
+    asked.later()
+    order = []
+    while asked.card is not None:
+        order.append(asked.card.id)
+        asked.reveal()
+        asked.grade(3)
+    assert order == [wanted[1], wanted[2], wanted[0]]
+    assert "3 of 3" in asked._bar.value
+
+
+def test_filters_narrow_what_is_asked(progress):
+    asked = Quiz(progress=progress)
+    asked._filters["kind"].value = "derivation"
+    asked._filters["topic"].value = "svm"
+    assert (asked.card.kind, asked.card.topic.stem) == ("derivation", "svm")
+    assert {(card.kind, card.topic.stem) for card in asked.cards.values()} == {("derivation", "svm")}
+    asked._filters["level"].value = "expert"
+    assert {card.level for card in asked.cards.values()} <= {"expert"}
+
+
+def test_new_cards_come_with_the_topics_in_turn(progress):
+    asked, seen = Quiz("svm", "metrics", progress=progress), []
+    for _ in range(6):
+        seen.append(asked.card.topic.stem)
+        asked.reveal()
+        asked.grade(4)
+    assert seen == ["svm", "metrics"] * 3
+
+
+def test_the_line_says_what_comes_later(quiz, clock):
+    quiz.reveal()
+    quiz.grade(1)
+    assert "1 later today, next in 1 min" in quiz._line.value
+
+
+def test_an_unknown_card_is_refused(progress):
+    with pytest.raises(ValueError, match="there is no card 'metrics/nothing'"):
+        Quiz(cards=["metrics/nothing"], progress=progress)
+    with pytest.raises(ValueError, match="has no cards yet"):
+        Quiz(cards=[], progress=progress)

@@ -4,8 +4,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from helpers.interview.deck import load_cards
+from helpers.interview.plan import study_plan
 from helpers.interview.progress import Progress
-from helpers.interview.start import SearchBox, due_today, search, study_plan, topic_map
+from helpers.interview.quiz import Quiz
+from helpers.interview.start import SearchBox, due_today, search, topic_map
+from helpers.interview.table import Live
 from helpers.topics import TOPICS
 
 METRICS = TOPICS[4]
@@ -64,21 +67,41 @@ def test_due_today_means_before_midnight_here(tmp_path):
     progress = learner(tmp_path, midnight - timedelta(seconds=30))
     progress.answer(late, 1)  # due in one minute, which is tomorrow
     assert repr(due_today(progress)).splitlines() == [
-        "Due today: 1 card",
-        "Topic            Cards",
-        "Metrics and ROC  1",
+        "Due now: 1 card",
+        "Topic            Cards now  Later today  Exercises",
+        "Metrics and ROC  1          0",
     ]
     assert cells(topic_map(progress), METRICS)["Due today"] == 1
-    assert "Due today: 2" in repr(due_today(learner(tmp_path, midnight)))
+    assert "Due now: 2" in repr(due_today(learner(tmp_path, midnight + timedelta(minutes=1))))
+
+
+def test_what_comes_later_today_is_told(tmp_path):
+    noon = datetime.now().astimezone().replace(hour=12, minute=0, second=0, microsecond=0)
+    progress = learner(tmp_path, noon)
+    for card in list(load_cards("metrics"))[:3]:
+        progress.answer(card, 1)
+    assert "Due now: 0 cards, 3 later today, next in 1 min" in repr(due_today(progress))
+
+
+def test_a_live_table_follows_every_answer(tmp_path):
+    noon = datetime.now().astimezone().replace(hour=12, minute=0, second=0, microsecond=0)
+    progress = learner(tmp_path, noon)
+    live = Live(lambda: due_today(progress))
+    assert "Nothing is due" in live.outputs[0]["data"]["text/html"]
+    quiz = Quiz("metrics", progress=progress)
+    quiz.reveal()
+    quiz.grade(1)
+    assert "1 later today" in live.outputs[0]["data"]["text/html"]
+    assert live._repr_mimebundle_()["text/html"] == live.outputs[0]["data"]["text/html"]
 
 
 @pytest.mark.parametrize("days", [1, 2, 7, 14, 23, 60, 365])
-def test_a_plan_teaches_every_topic_once_and_reviews_it_later(days):
+def test_a_plan_teaches_every_topic_once_and_reviews_it_later(days, empty):
     table = study_plan(days)
-    assert [row[0] for row in table.rows] == list(range(1, days + 1))
+    assert len(table.rows) == days
     assert [topic for row in table.rows for topic in row[1]] == READY
-    learnt = {topic: row[0] for row in table.rows for topic in row[1]}
-    for day, _, review, _ in table.rows:
+    learnt = {topic: day for day, row in enumerate(table.rows) for topic in row[1]}
+    for day, (_, _, review, _) in enumerate(table.rows):
         assert all(day - learnt[topic] in (1, 3, 7, 14, 30) for topic in review)
     loads = [len(row[1]) for row in table.rows]
     assert max(loads) <= -(-len(READY) // max(1, days * 3 // 4))
@@ -97,12 +120,17 @@ def test_a_bad_number_of_days_is_refused(days):
 def test_search_finds_claims_in_both_languages():
     for text in ("met-7", "MET-7 roc", "样本不均衡"):
         (row,) = search(text).rows
-        assert (row[0], row[1]) == (METRICS, "met-7")
-    assert "met-7" in search("met-7")._repr_html_()
+        assert row[0] == (METRICS, "met-7")
+    assert 'href="05_metrics_roc.ipynb#met-7' in search("met-7")._repr_html_()
     assert len(search("trapezoidal precision").rows) == 1
     assert len(search("召回率").rows) > 3
-    assert repr(search("zebra")) == "zebra: 0 cards"
+    assert repr(search("zebra")) == "zebra: 0 cards, 0 exercises"
     assert "&lt;b&gt;" in search("<b>")._repr_html_()
+
+
+def test_search_finds_exercises():
+    (row,) = search("metrics/roc_auc").rows
+    assert row[1] == "Exercise metrics/roc_auc"
 
 
 @pytest.mark.parametrize("text", ["", "  ", None, 7])
@@ -115,8 +143,8 @@ def test_the_search_box_follows_the_typing():
     box = SearchBox()
     assert repr(box) == f"Search over {len(load_cards())} cards"
     box._text.value = "met-"
-    assert box._hits.value.count("<tr>") == 11
+    assert box._hits.outputs[0]["data"]["text/html"].count("<tr>") == 11
     box._text.value = "met-7"
-    assert box._hits.value.count("<tr>") == 2
+    assert box._hits.outputs[0]["data"]["text/html"].count("<tr>") == 2
     box._text.value = " "
-    assert box._hits.value == ""
+    assert box._hits.outputs == ()

@@ -105,6 +105,8 @@ class Exercise:
         The arguments whose gradients are compared too.
     overflow : {"ignore", "raise"}
         Whether an overflow on the way is an error even where the result is right.
+    cost : str
+        What it costs, as an interviewer asks: "O(n log n): the sort".
     narrow : dict of str to str
         What the inputs cannot vary in: an argument to its `ASPECTS`, a colon and the reason.
     """
@@ -120,6 +122,7 @@ class Exercise:
     tensors: bool = False
     gradient: tuple = ()
     overflow: str = "ignore"
+    cost: str = ""
     narrow: dict = field(default_factory=dict)
     rights: list = field(default_factory=list, init=False)
     libraries: list = field(default_factory=list, init=False)

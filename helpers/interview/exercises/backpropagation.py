@@ -35,6 +35,7 @@ linear_backward = Exercise(
     tiers=(layers(SMALL, 2, 3), layers(WIDE, 1, 5)),
     tensors=True,
     forbidden=AUTOGRAD,
+    cost="O(N in out), twice the forward pass: two matrix products where it has one",
     hints=(
         "Each gradient has the shape of its variable. Which product of which two tensors has that shape?",
         "y_no is the sum over i of x_ni weight_oi, plus bias_o. Differentiate with respect to one entry, add up over n "
@@ -172,6 +173,7 @@ sigmoid_backward = Exercise(
     ),
     narrow={"s": "negative large: the output of a sigmoid, from 0 to 1"},
     forbidden=AUTOGRAD,
+    cost="O(n): one pass over the stored outputs",
     hints=(
         "Differentiate 1 / (1 + exp(-x)). Can you write the result with the output alone?",
         "ds/dx = s (1 - s). It multiplies the gradient that arrives.",
@@ -287,6 +289,7 @@ graph_backward = Exercise(
         ),
     ),
     forbidden=AUTOGRAD,
+    cost="O(nodes + edges): every edge once, whatever the number of inputs",
     hints=(
         "The output's derivative with respect to itself is 1. In which order may the others be computed?",
         "A gradient is complete when every wire that leaves its node has been used. So use the wires into the last "
@@ -429,6 +432,7 @@ two_layer_backward = Exercise(
     reference=network_gradients,
     tiers=(networks(SMALL, SMALL, (), 2), networks(MODERATE, BIASES, (200.0, -1000.0), 1)),
     forbidden=AUTOGRAD,
+    cost="about twice the forward pass: two matrix products for each of its one",
     hints=(
         "Run forward and keep h and the probabilities p. What is the gradient at the logits?",
         "dz = (p - one_hot) / n. Through a linear layer: h.T @ dz for the weights, the sum over samples for the bias, "

@@ -41,6 +41,7 @@ box_iou = Exercise(
         st.tuples(tables(ANY_BOX, 1, 6), tables(ANY_BOX, 1, 6)),
     ),
     narrow={"boxes1": FOUR, "boxes2": FOUR},
+    cost="O(n m): a few operations for each pair",
     hints=(
         "Where do two boxes overlap along x? From the larger of the left sides to the smaller of the right sides.",
         "Add an axis, boxes1[:, None], to compare all pairs; an overlap below 0 counts as 0.",
@@ -144,6 +145,7 @@ nms = Exercise(
     reference=boxes.nms,
     tiers=(detections(SMALL_BOX, 3, 5), detections(CROWDED_BOX, 1, 9), detections(BESIDE_A_HALF, 2, 6)),
     narrow={"boxes": FOUR, "scores": "repeated: the order of equal scores would be a matter of taste"},
+    cost="O(n log n + n k) for k boxes kept: the sort, then one row of IoU for each",
     hints=(
         "Greedy: the best box left is kept, and takes out what overlaps it too much. Repeat with what is left.",
         "Keep an array of candidates in the order of their scores and shorten it in every round.",
@@ -241,6 +243,7 @@ ciou_loss = Exercise(
         "prediction": "sizes1 one1 zero small: four coordinates, none on a line with one of target",
         "target": FOUR,
     },
+    cost="O(n), with two arc tangents for each box",
     hints=(
         "Three terms are added: 1 - IoU, the squared distance of the centers over the squared diagonal, alpha times v.",
         "The diagonal is that of the smallest box around both. Write alpha under torch.no_grad() or detach it.",

@@ -48,6 +48,7 @@ clip_grad_norm = Exercise(
     ),
     tensors=True,
     forbidden=("torch.nn.utils", "torch.nn.utils.clip_grad_norm_"),
+    cost="O(parameters): one pass for the norm, one to scale",
     hints=(
         "One length for all gradients together, as if they were one long vector.",
         "total_norm is the root of the sum of all squares; the factor is max_norm / total_norm, but never above 1.",
@@ -187,6 +188,7 @@ stable_rate = Exercise(
         hessians((0.0, 1.0, -1.0, 0.25, 0.25 + 2**-10, -3.0, 2**-5, 20.0), 1, 4, (1.0, 4.0, 2.0**-9)),
     ),
     narrow={"H": "tall wide distinct: symmetric"},
+    cost="O(d^3) for all eigenvalues; a few products H v suffice for the largest",
     hints=(
         "In the direction of an eigenvector of curvature h, a step multiplies the error by 1 - lr h.",
         "That stays between -1 and 1 if lr h is at most 2, for every eigenvalue h.",
@@ -295,6 +297,7 @@ minibatch_step = Exercise(
     ),
     narrow={"y": "distinct: -1 and 1"},
     forbidden=("torch.autograd", "torch.optim", "sklearn.linear_model"),
+    cost="O(B d) for a batch of B rows, whatever n is",
     hints=(
         "Differentiate log(1 + exp(-m)) by the margin m = y x.w, then m by w.",
         "The gradient of one sample is -y x / (1 + exp(m)). For large m exp overflows: write it with exp(-|m|).",
@@ -437,6 +440,7 @@ nesterov_path = Exercise(
         valleys((0.0, 1.0, 1 + 2**-12, -1.0, 0.25, 0.25 + 2**-12, 2**-8, 100.0, -2.0), 1, 6, (0, 1, 2, 4)),
     ),
     forbidden=("torch.optim",),
+    cost="O(steps d): one gradient a step, as plain momentum",
     hints=(
         "The gradient of h w^2 / 2 is h w. Where is it taken?",
         "At w - lr * momentum * b, with the buffer b of the step before.",

@@ -44,6 +44,7 @@ assignment = Exercise(
         samples_and_centers(1, 8, (0.0, 1.0, 100.0, 150.0)),
     ),
     forbidden=("sklearn.metrics", "sklearn.cluster", "scipy.spatial"),
+    cost="O(n k d): one matrix product",
     hints=(
         "A table of squared distances: one row a sample, one column a center. The square root changes no order.",
         "X[:, None] has shape (n, 1, d); centers broadcasts against it to (n, k, d).",
@@ -137,6 +138,7 @@ update = Exercise(
     reference=move_centers,
     tiers=(labelled(2, 4, SMALL), labelled(1, 9, WIDE)),
     forbidden=("sklearn.cluster", "scipy.ndimage"),
+    cost="O(n d): every sample is added once",
     hints=(
         "A mean is a sum over a count, both taken cluster by cluster.",
         "labels == j picks the rows of cluster j.",
@@ -205,6 +207,7 @@ plusplus = Exercise(
     reference=seed_probabilities,
     tiers=tuple(tier.filter(off_the_centers) for tier in PAIRS),
     forbidden=("sklearn.cluster", "sklearn.metrics", "scipy.spatial"),
+    cost="O(n k d); O(n d) a step if the nearest distance so far is kept",
     hints=(
         "A sample far from all centers should be likely, one that is a center impossible.",
         "Take the squared distance to the nearest center, D squared. Probabilities add up to 1.",
@@ -279,6 +282,7 @@ anchor = Exercise(
     reference=size_iou,
     tiers=(sizes(2, 4, SIZES), sizes(1, 6, (*SIZES, 1000.0, 0.25, 0.25 + 2**-14, 2**-10))),
     narrow=dict.fromkeys(["wh", "anchors"], "sizes1 one1 negative zero: two sides, both above 0"),
+    cost="O(n k): a minimum and a division for each pair",
     hints=(
         "With a common corner the overlap is as wide as the narrower box and as high as the lower one.",
         "The union is the sum of the two areas less the overlap, which was counted twice.",

@@ -44,6 +44,7 @@ counts = Exercise(
     tiers=(classes_and([0, 1], 2, 5), pairs_of_classes_and([0, 1], 1, 20)),
     narrow={"y_true": "distinct: holds 0 and 1", "y_pred": "distinct: holds 0 and 1"},
     forbidden=("sklearn.metrics",),
+    cost="O(n): one pass",
     hints=(
         "The second word is the prediction, the first says whether it is right: a false positive was called 1, is 0.",
         "Each count is the sum of a mask: two comparisons joined by &.",
@@ -126,6 +127,7 @@ roc_curve = Exercise(
     reference=every_point,
     **CURVE,
     forbidden=("sklearn.metrics",),
+    cost="O(n log n): the sort",
     hints=(
         "Lower the threshold step by step and count who crosses it. Samples with equal scores cross together.",
         "The thresholds are infinity and the distinct scores, falling. At each: called = y_score >= threshold.",
@@ -210,6 +212,7 @@ roc_auc = Exercise(
     reference=metrics.roc_auc_score,
     **CURVE,
     forbidden=("sklearn.metrics", "scipy.stats"),
+    cost="O(n log n): the sort; comparing all pairs would take O(P N)",
     hints=(
         "The area is a probability: that a random positive scores higher than a random negative.",
         "Compare every positive with every negative. A tie counts one half.",
@@ -301,6 +304,7 @@ average_precision = Exercise(
     reference=metrics.average_precision_score,
     **CURVE,
     forbidden=("sklearn.metrics",),
+    cost="O(n log n): the sort",
     hints=(
         "Walk down the thresholds. Each step adds a rectangle, as wide as recall grows and as high as the precision.",
         "Only the precision after the whole step counts, and tied samples make one step.",

@@ -39,6 +39,7 @@ momentum = Exercise(
     reference=optimizers.momentum_step,
     tiers=tiers("pgb", lr=[0.5, 0.1, 1.0, 0.01], momentum=[0.5, 0.9, 0.25]),
     forbidden=LIBRARY,
+    cost="O(d), with one more number kept for each weight",
     hints=(
         "The buffer is a sum of all gradients, the older the less. The parameters follow the buffer.",
         "The new buffer is momentum times the old one plus the whole gradient. The learning rate stays outside.",
@@ -110,6 +111,7 @@ adam = Exercise(
     tiers=tiers("pgmv", **SETTINGS),
     narrow=MEANS,
     forbidden=LIBRARY,
+    cost="O(d), with two more numbers kept for each weight",
     hints=(
         "Two running means, one of g, one of its square. Both start from zero and so are too small at first.",
         "After t steps the coefficients of a mean add up to 1 - beta**t: divide by it, but keep the undivided mean.",
@@ -183,6 +185,7 @@ adamw = Exercise(
     tiers=tiers("pgmv", **SETTINGS, weight_decay=[0.5, 0.1, 0.0]),
     narrow=MEANS,
     forbidden=LIBRARY,
+    cost="O(d), with two more numbers kept for each weight",
     hints=(
         "The decay is not a part of the gradient: it shrinks the parameters themselves.",
         "Shrink the old p by the factor 1 - lr * weight_decay, then make Adam's step with g as it came.",

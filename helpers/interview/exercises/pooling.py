@@ -40,6 +40,7 @@ max_pool = Exercise(
     reference=max_pool_forward,
     tiers=(maps(FEW, 2, 4), maps(WIDE, 1, 6)),
     forbidden=("torch.nn.functional", "torch.max_pool2d", "torch.nn.MaxPool2d"),
+    cost="O(N C H' W' k^2): every window read once",
     hints=(
         "For each output cell cut its window out of x, take the maximum, and find where it was.",
         "There are (H - window) // stride + 1 rows. argmax of the flattened window gives the first winner; "
@@ -147,6 +148,7 @@ max_pool_backward = Exercise(
         gradients_of_max((600.0, -1.0), 3, 4),
     ),
     forbidden=("torch.nn.functional",),
+    cost="O(N C H' W'): one addition for each output",
     hints=(
         "Everything is zero except the winners. What does a cell get that won two windows?",
         "Make a flat array of zeros and add every gradient at its index.",
@@ -224,6 +226,7 @@ avg_pool_backward = Exercise(
     reference=mean_backward,
     tiers=(gradients_of_mean((1.0, 2.0, -1.0, 0.5), 2, 4), gradients_of_mean(WIDE, 1, 6)),
     forbidden=("torch.nn.functional",),
+    cost="O(N C H' W' k^2): every window written once",
     hints=(
         "Each output is a sum of window x window cells, each times one weight. What is that weight?",
         "Every cell of the window receives grad / window**2; overlapping windows add up.",

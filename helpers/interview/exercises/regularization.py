@@ -22,6 +22,7 @@ soft_threshold = Exercise(
         st.tuples(arrays(st.integers(1, 6), WIDE), st.sampled_from([0.0, 0.25, 100.0])),
     ),
     forbidden=("torch.nn.functional.softshrink",),
+    cost="O(d): one pass",
     hints=(
         "Size and sign are dealt with separately: the sign stays, the size shrinks.",
         "The new size is the larger of |x| - threshold and 0.",
@@ -100,6 +101,7 @@ ridge = Exercise(
         regression(st.integers(1, 5), st.integers(1, 4), MODEST, [0.5, 10.0, 0.03125]),
     ),
     forbidden=("sklearn.linear_model",),
+    cost="O(n d^2 + d^3): the Gram matrix, then the solve",
     hints=(
         "Set the gradient to zero: -2 X'(y - Xw) + 2 alpha w = 0.",
         "That is a linear system with the matrix X'X + alpha I, which is always invertible for alpha above 0.",
@@ -195,6 +197,7 @@ lasso_sweep = Exercise(
         sweep_problem(st.integers(2, 3), st.just(2), (1.0, 0.0, 2.0, -1.0), [0.5, 1.0]),
         sweep_problem(st.integers(1, 5), st.integers(1, 4), MODEST, [0.0, 0.25, 3.0]),
     ),
+    cost="O(n d): one residual update for each weight",
     hints=(
         "With the others fixed this is a parabola in w_j plus alpha |w_j|: soft-thresholding solves it.",
         "Take what the others leave unexplained, r = y - Xw + X_j w_j, and correlate it with column j, over n.",
@@ -305,6 +308,7 @@ adamw_step = Exercise(
     reference=first_adamw_step,
     tiers=(steps_of(2, SMALL, SMALL), steps_of(1, WIDE, (*WIDE, 1e-8, -1e-4))),  # small ones show eps
     forbidden=("torch.optim",),
+    cost="O(d): one pass, and two numbers kept for each weight",
     hints=(
         "W is for decoupled weight decay: it acts on the weights and stays out of the gradient's averages.",
         "First multiply the weights by 1 - lr weight_decay. Then make a plain Adam step with the pure gradient.",

@@ -32,6 +32,7 @@ hinge_loss = Exercise(
     tiers=(classes_and_scores(SMALL, 2, 4), classes_and_scores((*WIDE, 1.25, 1 - 2**-10), 1, 8)),
     narrow={"y": SIGNS},
     forbidden=("sklearn.metrics", "torch.nn.functional"),
+    cost="O(n): one pass over the scores",
     hints=(
         "A sample costs nothing only if it is on the right side and at least 1 away from the boundary, in scores.",
         "y times score is positive on the right side. The loss grows as it falls below 1.",
@@ -103,6 +104,7 @@ primal_subgradient = Exercise(
     tiers=(primals(SMALL, 2, 4), primals(WIDE, 1, 6)),
     narrow={"y": SIGNS},
     forbidden=("torch.autograd",),
+    cost="O(n d): one product with the violating samples",
     hints=(
         "Only samples with y f(x) below 1 push, and each pushes with the same force.",
         "The derivative of 1 - y (w x + b) is -y x for w and -y for b. The penalty adds w, and nothing to b.",
@@ -189,6 +191,7 @@ rbf_kernel = Exercise(
     reference=rbf,
     tiers=(two_sets(SMALL, 2, 3), two_sets((0.0, 0.25, 0.25 + 2**-14, 2**-10, -0.5, 1.0, 3.0, -2.0, 100.0), 1, 6)),
     forbidden=("sklearn.metrics.pairwise", "scipy.spatial.distance", "torch.cdist"),
+    cost="O(n m d): one matrix product, and n m exponentials",
     hints=(
         "You need all squared distances at once. No loop.",
         "Either broadcast X[:, None] - Z, or use |x|^2 + |z|^2 - 2 x z.",
@@ -287,6 +290,7 @@ working_set = Exercise(
         "alpha": "one0 negative large small near: between 0 and C, often at an end",
     },
     forbidden=("sklearn.svm",),
+    cost="O(n): one pass over the gradient and one row of the kernel matrix for each choice",
     hints=(
         "0 <= alpha <= C. y alpha may grow if y is 1 and alpha is below C, or if y is -1 and alpha is above 0.",
         "i is a masked argmax of e. For j, e_i - e_j is the slope, K_ii + K_jj - 2 K_ij the curvature along the step.",

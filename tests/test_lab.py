@@ -1,0 +1,90 @@
+"""The learner's own copy of the notebooks, and what JupyterLab reads and writes of it."""
+
+import asyncio
+import json
+import shutil
+
+import pytest
+
+from helpers import canonical, lab
+from helpers.contents import Notebooks
+from helpers.topics import ROOT
+
+NAME = "05_metrics_roc"
+
+
+@pytest.fixture
+def source(tmp_path, monkeypatch):
+    """A folder of originals, and a learner who has no copy yet."""
+    monkeypatch.setenv("VIVA_HOME", str(tmp_path / "home"))
+    folder = tmp_path / "originals"
+    folder.mkdir()
+    shutil.copy(ROOT / f"notebooks/{NAME}.ipynb", folder)
+    return folder
+
+
+def edit(path, text):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    notebook["cells"][0]["source"] = [text]
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
+def first_cell(path):
+    return "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+
+
+def test_a_copy_is_made_and_follows_the_original(source):
+    mine = lab.workbook() / f"{NAME}.ipynb"
+    assert lab.update(source) == []
+    assert mine.read_bytes() == (source / mine.name).read_bytes()
+    edit(source / mine.name, "newer")
+    assert lab.update(source) == []
+    assert first_cell(mine) == "newer"
+
+
+def test_outputs_alone_are_no_edit(source):
+    mine = lab.workbook() / f"{NAME}.ipynb"
+    lab.update(source)
+    notebook = json.loads(mine.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        cell.pop("outputs", None)
+    mine.write_text(json.dumps(notebook), encoding="utf-8")
+    edit(source / mine.name, "newer")
+    assert lab.update(source) == []
+    assert first_cell(mine) == "newer"
+
+
+def test_what_the_learner_has_edited_stays_and_is_named(source):
+    mine = lab.workbook() / f"{NAME}.ipynb"
+    lab.update(source)
+    edit(mine, "mine")
+    assert lab.update(source) == []  # nothing newer
+    edit(source / mine.name, "newer")
+    assert lab.update(source) == [NAME]
+    assert first_cell(mine) == "mine"
+
+
+def test_a_reset_keeps_the_learners_own(source):
+    mine = lab.workbook() / f"{NAME}.ipynb"
+    lab.update(source)
+    edit(mine, "mine")
+    backup = lab.reset_notebook(NAME)
+    assert first_cell(backup) == "mine"
+    assert mine.read_bytes() == (ROOT / f"notebooks/{NAME}.ipynb").read_bytes()
+    with pytest.raises(ValueError, match="name must be one of"):
+        lab.reset_notebook("05")
+
+
+def test_saving_adds_nothing_that_the_canonical_form_drops(source, tmp_path):
+    path = tmp_path / f"{NAME}.ipynb"
+    shutil.copy(ROOT / f"notebooks/{NAME}.ipynb", path)
+    before = path.read_text(encoding="utf-8")
+    contents = Notebooks(root_dir=str(tmp_path), checkpoints_kwargs={"root_dir": str(tmp_path)})
+    model = asyncio.run(contents.get(path.name))
+    assert model["content"]["metadata"]["language_info"]["version"]  # as its kernel would say
+    cell = next(cell for cell in model["content"]["cells"] if cell["cell_type"] == "code")
+    cell["metadata"]["execution"] = {"iopub.status.busy": "2026-01-01"}
+    model["content"]["metadata"]["widgets"] = {}
+    asyncio.run(contents.save(model, path.name))
+    assert json.loads(path.read_text(encoding="utf-8")) == json.loads(before)
+    assert json.loads(before)["metadata"] == canonical.METADATA
