@@ -238,7 +238,7 @@ def test_clipping_equals_torch(max_norm, scale):
     assert norm == pytest.approx(total.item(), rel=1e-12)
     for mine, parameter in zip(clipped, parameters, strict=True):
         np.testing.assert_allclose(mine, parameter.grad.numpy(), rtol=1e-12)
-    assert ours.clip_grad_norm([np.zeros(3)], 1.0)[1] == 0
+    assert ours.clip_grad_norm((np.zeros(3),), 1.0)[1] == 0
 
 
 QUADRATIC = ours.quadratic(2).gradient
