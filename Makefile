@@ -22,8 +22,8 @@ test: export OMP_NUM_THREADS ?= 1
 test: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pytest -n $(JOBS) --dist loadfile --nbval --ignore tests/browser tests notebooks
-	$(BIN)/pytest -n $(JOBS) --dist loadgroup tests/browser
+	$(BIN)/pytest -n $(JOBS) --nbval --ignore tests/browser tests notebooks
+	$(BIN)/pytest -n $(JOBS) tests/browser
 
 portable: .venv/installed  # the numbers again, as on other processors, with other threads, languages and time zones
 	$(BIN)/python -m tests.portable

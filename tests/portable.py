@@ -58,7 +58,7 @@ def knows(language):
 
 
 def main():
-    command = [sys.executable, "-m", "pytest", "-q", "-n", os.environ.get("JOBS", "2"), "--dist", "loadfile", "--nbval"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", os.environ.get("JOBS", "2"), "--nbval"]
     failed = []
     for threads, place, (processor, name) in zip((1, 2, 4), ELSEWHERE, processors(), strict=True):
         run = "; ".join([f"as {name}", f"OMP_NUM_THREADS={threads}", *map("=".join, place.items())])

@@ -11,9 +11,7 @@ from helpers.topics import TOPICS
 
 from .conftest import ARTIFACTS, pixels
 
-NOTEBOOKS = [  # one process opens a notebook once, for all its tests
-    pytest.param(topic.notebook, marks=pytest.mark.xdist_group(topic.notebook)) for topic in TOPICS if topic.ready
-]
+NOTEBOOKS = [topic.notebook for topic in TOPICS if topic.ready]
 FIND = """
 import json
 from helpers.explorers.explorer import Explorer
