@@ -97,6 +97,18 @@ def photograph(name):
     return _read_only(Image.open(_FILES / "images" / name))
 
 
+def bloom():
+    """The bloom of flower.jpg in gray, small enough to see its pixels.
+
+    Returns
+    -------
+    (64, 96) ndarray
+        From 0, black, to 1, each the mean of 5 x 5 pixels.
+    """
+    gray = photograph("flower.jpg")[50:370, 80:560].mean(axis=2) / 255
+    return gray.reshape(64, 5, 96, 5).mean(axis=(1, 3))
+
+
 def two_species(first, second, features, reach=1.1):
     """Two iris species and some of their measures, scaled to one range.
 

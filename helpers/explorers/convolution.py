@@ -363,12 +363,6 @@ def _colored(kind, kernel):
     return colors, int((numbers > 0).sum()), len(np.unique(numbers[numbers > 0]))
 
 
-def small_photograph():
-    """The bloom of flower.jpg in gray, 64 x 96 pixels from 0 to 1, each the mean of 5 x 5."""
-    gray = datasets.photograph("flower.jpg")[50:370, 80:560].mean(axis=2) / 255
-    return gray.reshape(64, 5, 96, 5).mean(axis=(1, 3))
-
-
 def examples():
     """Every explorer of this topic on real data, for tests and benchmarks: name -> function that builds it."""
-    return {"Slide": lambda: Slide(small_photograph()), "Sharing": Sharing}
+    return {"Slide": lambda: Slide(datasets.bloom()), "Sharing": Sharing}

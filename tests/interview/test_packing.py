@@ -97,6 +97,19 @@ def test_shortcut_is_refused_by_name(function, name):
     assert re.search(rf"It (uses|calls) {re.escape(name)}\. Write it without", verdict.message), verdict.message
 
 
+def test_a_file_that_took_a_forbidden_function_by_name_is_found(tmp_path, monkeypatch):
+    (tmp_path / "lent.py").write_text("from torch import sigmoid as smooth\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    names = Notebook().run("""
+        def sigmoid(x):
+            import lent
+            import torch
+            return lent.smooth(torch.tensor(x)).numpy()
+    """)
+    verdict = judge.check("activations/sigmoid", names["sigmoid"])
+    assert "It calls torch.sigmoid. Write it without" in verdict.message
+
+
 def test_own_function_may_bear_a_forbidden_name():
     names = Notebook().run("""
         import numpy as np
