@@ -89,6 +89,7 @@ class Costs(Explorer):
     def readouts(self, solution):
         table, count, layer, shares, memory = solution
         row = table[layer - 1]
+        so_far = ", ".join(f"{100 * share[:layer].sum():.0f}" for share in shares.values())
         return {
             "layer (hatched: dense)": row.name,
             "puts out": " x ".join(map(str, row.shape)),
@@ -96,6 +97,7 @@ class Costs(Explorer):
             "multiply-adds": row.macs,
             "activations": row.activations,
             f"share of all {count} (%)": round(100 * shares[count][layer - 1], 1),
+            "so far: parameters, multiply-adds, activations (%)": so_far,
             "training holds, whole network (MB)": round(memory / 1e6),
         }
 
