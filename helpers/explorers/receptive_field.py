@@ -371,8 +371,8 @@ def gaussian_spread(erf):
 
 @cache
 def _measured(depth, kernel, activation, residual, seed):
-    stack = fields.Stack(depth, kernel, 4, activation, residual, random_state=seed)
-    return fields.effective_receptive_field(stack, (4, stack.field, stack.field), samples=2)
+    stack = fields.Stack(depth, kernel, 8, activation, residual, random_state=seed)
+    return fields.effective_receptive_field(stack, (8, stack.field, stack.field), samples=2)
 
 
 def square_photograph():

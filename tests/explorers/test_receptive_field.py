@@ -137,8 +137,8 @@ def test_the_side_view_colors_what_reaches(cone):
 @pytest.mark.parametrize("residual", [False, True])
 def test_effective_field_equals_a_jacobian_of_its_own(effective, activation, residual):
     said = effective.at(depth=3, kernel=3, activation=activation, residual=residual, seed=2, share=80)
-    stack = fields.Stack(3, 3, 4, activation, residual, random_state=2)
-    images = torch.tensor(np.random.default_rng(0).standard_normal((2, 4, 7, 7)), dtype=torch.float32)
+    stack = fields.Stack(3, 3, 8, activation, residual, random_state=2)
+    images = torch.tensor(np.random.default_rng(0).standard_normal((2, 8, 7, 7)), dtype=torch.float32)
     total = sum(
         torch.autograd.functional.jacobian(lambda x: stack(x[None]).sum(), image).abs().sum(dim=0) for image in images
     )
