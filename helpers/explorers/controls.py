@@ -109,7 +109,7 @@ class LogSlider(Slider):
 
     def widget(self):
         limits = {"min": log10(self.low), "max": log10(self.high), "step": self.step, "description": self.description}
-        return widgets.FloatLogSlider(self.value, base=10, readout_format=",.3~r", **limits)
+        return widgets.FloatLogSlider(self.value, base=10, readout_format=",.3r", **limits)
 
     def nearest(self, value):
         value = min(max(value, self.low), self.high)
