@@ -46,13 +46,11 @@ class Binning(Explorer):
         left.plot([LOW, HIGH], [LOW, HIGH], color=theme.MUTED, linestyle=":", linewidth=1.5)
         (self.all,) = self.live(left.plot([], [], "o", color=theme.SKY, mec=theme.BLUE, ms=4, linestyle=""))
         (self.one,) = self.live(left.plot([], [], "D", color=theme.VERMILLION, mec=theme.INK, ms=9, linestyle=""))
-        right.set(title="What is believed of one", xlabel="progression", ylabel="probability of a bin")
+        right.set(title="One: true (solid), predicted (dashed)", xlabel="progression", ylabel="probability of a bin")
         right.set(xlim=(LOW, HIGH), ylim=(0, 1))
         self.bars = self.live(list(right.bar(np.zeros(MOST), np.ones(MOST), width=1, color=theme.SKY, ec=theme.PAPER)))
         self.truth = self.live(right.axvline(0, color=theme.VERMILLION, linewidth=3))
         self.guess = self.live(right.axvline(0, color=theme.INK, linewidth=2, linestyle="--"))
-        right.text(0.97, 0.95, "solid: true", color=theme.VERMILLION, ha="right", va="top", transform=right.transAxes)
-        right.text(0.97, 0.86, "dashed: predicted", ha="right", va="top", transform=right.transAxes)
 
     def solve(self, bins, patient, expectation):
         model = self.models[bins - 1]
@@ -129,14 +127,14 @@ class Decision(Explorer):
     size = 660, 400
 
     limit = Slider(200, 100, 280, step=2, label="high means above")
-    threshold = Slider(200, 60, 280, step=2, label="call high above")
+    threshold = Slider(200, 100, 240, step=2, label="call high above")
 
     def __init__(self, y_true, y_pred):
         self.y_true, self.y_pred = np.asarray(y_true, dtype=float), np.asarray(y_pred, dtype=float)
         super().__init__()
 
     def draw(self, figure):
-        axes = figure.add_subplot(xlim=(20, 320), ylim=(LOW, HIGH))
+        axes = figure.add_subplot(xlim=(0, 360), ylim=(-35, 400))
         axes.set(xlabel="predicted progression", ylabel="true progression")
         axes.plot([LOW, HIGH], [LOW, HIGH], color=theme.MUTED, linestyle=":", linewidth=1.5)
         styles = {"TP": ("o", theme.BLUE), "FP": ("X", theme.ORANGE)}
@@ -185,7 +183,7 @@ class Decision(Explorer):
 
     @button("Best F1")
     def best(self, values):
-        cuts = range(60, 281, 2)
+        cuts = range(100, 241, 2)
         return {"threshold": max(cuts, key=lambda cut: self.readouts(self.solve(values["limit"], cut))["F1"])}
 
 

@@ -51,7 +51,7 @@ def test_counts_of_a_decision(build):
     assert [said[name] for name in ("TP", "FP", "FN", "TN")] == [tp, fp, fn, tn]
     assert said["F1"] == pytest.approx(metrics.f1_score(Y_TEST > 160, predicted > 150), abs=0.006)
     best = decision.at_press("Best F1", limit=160)["F1"]
-    assert best >= max(decision.at(limit=160, threshold=cut)["F1"] for cut in (100, 150, 200, 250))
+    assert best >= max(decision.at(limit=160, threshold=cut)["F1"] for cut in (100, 150, 200, 240))
 
 
 def test_both_lines_are_dragged(build):

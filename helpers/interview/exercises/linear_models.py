@@ -131,7 +131,8 @@ logistic_gradient = Exercise(
     id="linear_models/logistic_gradient",
     signature="logistic_gradient(X, y, w, b, C) -> grad_w, grad_b",
     task="Logistic regression: the objective is C times the sum of the log-losses plus half of the squared length "
-    "of w. X is (n, d), y holds 0 and 1. Return its gradient for w and for b, which is not penalized, without an overflow.",
+    "of w. X is (n, d), y holds 0 and 1. Return its gradient for w and for b, which is not penalized, "
+    "without an overflow.",
     task_zh="逻辑回归的目标函数是 C 乘以对数损失之和，再加 w 的 L2 范数平方的一半。X 为 (n, d)，y 含 0 和 1。"
     "返回对 w 和对 b 的梯度，b 不加惩罚；计算中途不能溢出。",
     reference=logistic_slopes,
