@@ -46,7 +46,7 @@ class Binning(Explorer):
         left.plot([LOW, HIGH], [LOW, HIGH], color=theme.MUTED, linestyle=":", linewidth=1.5)
         (self.all,) = self.live(left.plot([], [], "o", color=theme.SKY, mec=theme.BLUE, ms=4, linestyle=""))
         (self.one,) = self.live(left.plot([], [], "D", color=theme.VERMILLION, mec=theme.INK, ms=9, linestyle=""))
-        right.set(title="One: true (solid), predicted (dashed)", xlabel="progression", ylabel="probability of a bin")
+        right.set(title="Solid: true; dashed: predicted", xlabel="progression", ylabel="probability of a bin")
         right.set(xlim=(LOW, HIGH), ylim=(0, 1))
         self.bars = self.live(list(right.bar(np.zeros(MOST), np.ones(MOST), width=1, color=theme.SKY, ec=theme.PAPER)))
         self.truth = self.live(right.axvline(0, color=theme.VERMILLION, linewidth=3))
@@ -147,7 +147,7 @@ class Decision(Explorer):
         self.level = self.live(axes.axhline(0, color=theme.INK, linewidth=2, linestyle="--"))
         corners = {"TP": (0.98, 0.97, "right", "top"), "FP": (0.98, 0.03, "right", "bottom")}
         corners |= {"FN": (0.02, 0.97, "left", "top"), "TN": (0.02, 0.03, "left", "bottom")}
-        names = {"TP": "high, called high", "FP": "not high, called high", "FN": "high, missed", "TN": "not high"}
+        names = {"TP": "high, called high", "FP": "false alarm", "FN": "high, missed", "TN": "not high"}
         for name, (x, y, ha, va) in corners.items():
             color = theme.INK if name == "TN" else styles[name][1]
             axes.text(x, y, names[name], ha=ha, va=va, transform=axes.transAxes, color=color, weight="bold")
