@@ -191,6 +191,7 @@ def test_bad_samples_are_refused(name, X, y, message):
         (lambda: ours.MultinomialNB().fit([[-1.0]], [0]), "^X must hold counts"),
         (lambda: ours.MultinomialNB(alpha=-1).fit([[1.0]], [0]), "^alpha"),
         (lambda: ours.MultinomialNB(alpha=[1, 1]).fit([[1.0]], [0]), "^alpha must be one number"),
+        (lambda: ours.MultinomialNB(alpha=[1, -1]).fit([[1.0, 1]], [0]), "^alpha must be one number"),
         (lambda: ours.MultinomialNB(alpha=None).fit([[1.0]], [0]), "^alpha"),
         (lambda: ours.BernoulliNB(class_prior=[1.0, 1]).fit([[1.0], [0]], [0, 1]), "^class_prior"),
         (lambda: ours.BernoulliNB(binarize=None).fit([[2.0]], [0]), "^X must hold 0 and 1"),
