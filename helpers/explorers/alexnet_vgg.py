@@ -41,7 +41,7 @@ class Costs(Explorer):
 
     network = Choice("VGG-16", list(NETWORKS))
     count = Choice("parameters", list(COUNTS), label="bars show")
-    layer = Slider(1, 1, DEEPEST)
+    layer = Slider(2, 1, DEEPEST)
     batch = Slider(32, 1, 256, unit="images")
 
     def draw(self, figure):

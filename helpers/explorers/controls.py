@@ -109,7 +109,8 @@ class LogSlider(Slider):
 
     def widget(self):
         limits = {"min": log10(self.low), "max": log10(self.high), "step": self.step, "description": self.description}
-        return widgets.FloatLogSlider(self.value, base=10, readout_format=",.3r", **limits)
+        shown = ",.3r" if self.low >= 1e-4 else ".1e"  # rows of zeros would be cut off
+        return widgets.FloatLogSlider(self.value, base=10, readout_format=shown, **limits)
 
     def nearest(self, value):
         value = min(max(value, self.low), self.high)

@@ -108,8 +108,9 @@ def test_every_explorer_follows_the_keyboard(bench):
         bench.ask(f"str(found[{name!r}].reset())")
         before = pixels(explorer)
         slider = explorer.locator(".noUi-handle:not([disabled] *)").first
-        (slider if slider.count() else explorer.locator("canvas")).focus()
-        for key in (*["ArrowRight"] * 2, *["ArrowLeft"] * 4, "Home", "End"):
+        switch, canvas = explorer.locator("input[type=checkbox]").first, explorer.locator("canvas[tabindex]")
+        next(control for control in (slider, canvas, switch) if control.count()).focus()
+        for key in (*["ArrowRight"] * 2, *["ArrowLeft"] * 4, "Home", "End", "Space"):
             bench.page.keyboard.press(key)  # one direction is free; where neighbors look alike, an end does not
             if not np.array_equal(pixels(explorer), before):
                 break

@@ -44,7 +44,7 @@ def test_bars_beyond_the_cursor_are_not_shown(build):
 
 def test_the_line_is_dragged_through_the_layers(build):
     costs = build("Costs")
-    drag(costs, costs.figure.axes[1], (1, 0.5), (13.7, 0.5))
+    drag(costs, costs.figure.axes[1], (2, 0.5), (13.7, 0.5))
     assert costs.layer == 14
 
 
