@@ -50,7 +50,7 @@ class Depth(Explorer):
             self.curves[kind] = self.live([left.plot([], [], **look)[0] for _ in SEEDS])
             self.norms[kind] = self.live([right.plot([], [], **look)[0] for _ in SEEDS])
             self.curves[kind][0].set_label(f"{kind}, 3 starts")
-        left.legend(loc="upper center", ncol=2, fontsize=10)
+        left.legend(loc="upper center", ncol=2, fontsize=8.5, handlelength=1.5, columnspacing=0.8)
         for axes in (left, right):
             axes.grid()
         self.cursor = self.live(left.axvline(10, 0, 0.86, color=theme.INK, linewidth=2))
@@ -134,7 +134,7 @@ class Identity(Explorer):
     def draw(self, figure):
         left, right = figure.subplots(1, 2, width_ratios=[3, 2])
         left.set(title="Click a block to switch it off", xlabel="block", ylabel="size of F(x) / size of x")
-        left.set(xlim=(0.4, BLOCKS + 0.6), ylim=(0, 4), xticks=range(1, BLOCKS + 1))
+        left.set(xlim=(0.4, BLOCKS + 0.6), ylim=(0, 1.8), xticks=range(1, BLOCKS + 1))
         bars = left.bar(range(1, BLOCKS + 1), np.ones(BLOCKS), color=theme.BLUE, edgecolor=theme.INK, width=0.7)
         self.bars = self.live(list(bars))
         (self.crosses,) = self.live(left.plot([], [], "X", color=theme.VERMILLION, ms=13, linestyle=""))
@@ -160,8 +160,8 @@ class Identity(Explorer):
     def show(self, solution):
         kind, off, before, now = solution
         for number, (bar, size) in enumerate(zip(self.bars, self.sizes[kind], strict=True), start=1):
-            bar.set_height(0.05 if number in off else min(size, 4))
-        self.crosses.set_data(off, [0.3] * len(off))
+            bar.set_height(0.05 if number in off else min(size, 1.8))
+        self.crosses.set_data(off, [0.15] * len(off))
         for bar, height in zip(self.results, (before, now), strict=True):
             bar.set_height(height)
 

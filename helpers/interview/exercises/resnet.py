@@ -49,8 +49,8 @@ basic_block = Exercise(
     tensors=True,
     gradient=("x", "w1", "w2"),
     narrow={
-        "w1": "sizes2 one2 sizes3 one3: 3 x 3",
-        "w2": "sizes2 one2 sizes3 one3: 3 x 3",
+        "w1": "distinct sizes2 one2 sizes3 one3: 3 x 3, nine entries of ten values",
+        "w2": "distinct sizes2 one2 sizes3 one3: 3 x 3, nine entries of ten values",
         "w_short": "sizes2 sizes3: 1 x 1",
     },
     cost="O(N H W C^2 9) twice; the identity costs one addition an entry",
@@ -173,8 +173,8 @@ bottleneck_parameters = Exercise(
     id="resnet/bottleneck_parameters",
     signature="bottleneck_parameters(channels_in, channels, stride) -> count",
     task="How many parameters a bottleneck learns: 1 x 1 to channels, 3 x 3, 1 x 1 to 4 times channels, without "
-    "biases, a batch norm with scale and shift after each; and a 1 x 1 convolution with a batch norm as shortcut where the "
-    "stride is not 1 or the channels differ.",
+    "biases, a batch norm with scale and shift after each; and a 1 x 1 convolution with a batch norm as shortcut where "
+    "the stride is not 1 or the channels differ.",
     task_zh="求 bottleneck 的可学习参数量：1 x 1 卷积到 channels，3 x 3，1 x 1 到 4 倍 channels，卷积都不带偏置，"
     "每个后面接 BN（缩放和平移）；stride 不为 1 或通道数不等时，捷径是带 BN 的 1 x 1 卷积。",
     reference=bottleneck_count,
