@@ -23,8 +23,8 @@ from queue import SimpleQueue
 import psutil
 
 ROOT = Path(__file__).resolve().parent.parent
-NOT_THE_JUDGE = ("schedule", "table")  # the other files of helpers/interview without tests of their own are its parts
-JUDGES = [f"tests/interview/test_{name}.py" for name in ("judge", "gradients", "packing", "sandbox")]
+JUDGE = "candidate", "examiner", "judge", "wire", "worker"  # the parts that have their tests in common
+JUDGES = [f"tests/interview/test_{name}.py" for name in ("wire", "judge", "gradients", "packing", "sandbox")]
 WANTED = 0.9
 PAIRS = "Add Sub, Mult Div, FloorDiv Div, Mod Mult, Pow Mult, MatMult Mult, USub UAdd, Not UAdd"
 PAIRS += ", Lt LtE, Gt GtE, Eq NotEq, Is IsNot, In NotIn, And Or, BitAnd BitOr"
@@ -45,10 +45,7 @@ def targets(stems):
     files = {}
     for path in sorted(ROOT.glob("helpers/algorithms/[a-z]*.py")):
         files[path] = [f"tests/algorithms/test_{path.stem}.py"]
-    for path in sorted(ROOT.glob("helpers/interview/[a-z]*.py")):
-        tested = (ROOT / f"tests/interview/test_{path.stem}.py").exists()
-        if path.stem == "judge" or (not tested and path.stem not in NOT_THE_JUDGE):
-            files[path] = JUDGES
+    files |= {ROOT / f"helpers/interview/{name}.py": JUDGES for name in JUDGE}
     return {path: tests for path, tests in files.items() if not stems or path.stem in stems}
 
 
