@@ -77,9 +77,10 @@ class Branches(Explorer):
         style = {"ha": "center", "va": "center"}
         for (a, b), sign in zip(pairwise(LEFTS), ("+", "+", "="), strict=True):
             cells.text((a + 2 + b) / 2, 1, sign, **style)
-        self.notes = [cells.text(left + 1, 3.0, "", fontsize=10, **style) for left in LEFTS]
+        for left in LEFTS:
+            cells.text(left + 0.2, 3.0, "bias", **style)
         self.heading = cells.text(LEFTS[-1] / 2 + 1, -1.0, "", **style)
-        self.live([self.numbers.patch, *self.notes, self.heading])
+        self.live([self.numbers.patch, self.heading])
 
     def solve(self, step, output, input, dense, point, identity, fold):
         block = self.block
@@ -112,11 +113,9 @@ class Branches(Explorer):
         edges = np.where(visible.reshape(-1, 1), to_rgba(theme.MUTED), to_rgba(theme.PAPER, 0))
         self.cells.set_edgecolor(edges)
         entries = [(i, LEFTS[n] + j, values[n, i, j]) for n, i, j in np.argwhere(visible)]
+        known = 0 if folding.step == 0 else 4 if folding.step == 3 else 3  # a branch has a bias once it is folded
+        entries += [(3.0, left + 1.5, bias) for left, bias in zip(LEFTS[:known], folding.biases, strict=False)]
         self.numbers.show([(row, column, value + 0.0) for row, column, value in entries])
-        before = "then batch norm", "then batch norm", "batch norm alone", ""
-        for n, note in enumerate(self.notes):
-            after = "" if n == 3 and folding.step < 3 else f"bias {folding.biases[n]:.2f}"
-            note.set_text(after if folding.step else before[n])
         forgotten = "" if folding.fold or not folding.step else "; batch norm is forgotten"
         self.heading.set_text(STEPS[folding.step] + forgotten)
 
