@@ -129,6 +129,7 @@ def test_a_week(lab):
     assert desk.part() == "cards"
     desk.grade(1)
     page.screenshot(path=ARTIFACTS / "desk_cards.png")
+    page.locator(".viva-today .viva-undo:not([disabled])").wait_for()
     page.keyboard.press("u")
     desk.wait(lambda: desk.count() == 0)
     desk.undone += 1
