@@ -110,7 +110,7 @@ class Lab:
         page.evaluate(
             "window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => window.viva_ran = true); undefined"
         )
-        page.wait_for_function("window.viva_ran", timeout=60_000)
+        page.wait_for_function("window.viva_ran", timeout=180_000)  # a busy machine trains slowly
         page.evaluate("window.viva_ran = false")
 
     def execute(self, page, code):
