@@ -15,3 +15,12 @@ def build(request):
     yield builder
     for explorer in made:
         explorer.close()
+
+
+@pytest.fixture(scope="module")
+def built(request):
+    """Every explorer of the module under test, by name, built once for all tests of the file."""
+    made = {name: build() for name, build in request.module.explorers.examples().items()}
+    yield made
+    for explorer in made.values():
+        explorer.close()

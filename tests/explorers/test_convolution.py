@@ -11,14 +11,6 @@ from helpers.explorers import convolution as explorers
 from .hand import drag, hover, press_key, shown
 
 
-@pytest.fixture(scope="module")
-def built():
-    made = {name: build() for name, build in explorers.examples().items()}
-    yield made
-    for explorer in made.values():
-        explorer.close()
-
-
 @pytest.fixture
 def slide(built):
     built["Slide"].reset()

@@ -11,14 +11,6 @@ from helpers.explorers import convolution_variants as explorers
 from .hand import drag, hover, shown
 
 
-@pytest.fixture(scope="module")
-def built():
-    made = {name: build() for name, build in explorers.examples().items()}
-    yield made
-    for explorer in made.values():
-        explorer.close()
-
-
 @pytest.fixture
 def explorer(built, request):
     built[request.param].reset()

@@ -14,14 +14,6 @@ from helpers.explorers import repvgg as explorers
 from .hand import shown
 
 
-@pytest.fixture(scope="module")
-def built():
-    made = {name: build() for name, build in explorers.examples().items()}
-    yield made
-    for explorer in made.values():
-        explorer.close()
-
-
 @pytest.fixture
 def branches(built):
     built["Branches"].reset()
