@@ -5,7 +5,7 @@ import ipywidgets as widgets
 from helpers.topics import PARTS, TOPICS
 
 from .agenda import agenda, span, tonight
-from .deck import load_cards
+from .deck import find_topics, load_cards
 from .progress import Progress
 from .schedule import due_from
 from .table import CardText, Html, Place, Table
@@ -90,7 +90,7 @@ def search(text):
     cards = [card for card in load_cards().values() if all(word in _haystack(card) for word in words)]
     rows = [(Place(card.topic, card.claim), CardText(card.question.en), CardText(card.answer.en)) for card in cards]
     for exercise in all_exercises():
-        topic = next(topic for topic in TOPICS if topic.stem == exercise.stem)
+        (topic,) = find_topics(exercise.stem)
         held = (exercise.id, exercise.task, exercise.task_zh, topic.title, topic.title_zh)
         if all(word in " ".join(held).casefold() for word in words):
             rows.append((Place(topic, None), f"Exercise {exercise.id}", exercise.task))
