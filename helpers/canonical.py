@@ -36,7 +36,6 @@ def canonical(notebook):
     notebook = deepcopy(dict(notebook))
     for cell in notebook["cells"]:
         cell["id"] = cell.get("id") or hashlib.sha256("".join(cell["source"]).encode()).hexdigest()[:8]
-        cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key in CELL_METADATA}
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     for number, cell in enumerate(code, 1):
         if cell["execution_count"] is None:
@@ -50,7 +49,7 @@ def canonical(notebook):
             if "execution_count" in output:
                 output["execution_count"] = number
     strip_widgets(notebook)
-    notebook["metadata"] = deepcopy(METADATA)
+    strip_metadata(notebook)
     return notebook | {"nbformat": 4, "nbformat_minor": 5}
 
 
@@ -63,6 +62,13 @@ def strip_widgets(notebook):
     for cell in notebook["cells"]:
         for output in cell.get("outputs", ()):
             output.get("data", {}).pop(WIDGET_VIEW, None)
+
+
+def strip_metadata(notebook):
+    """Replace a notebook's metadata, in place, and keep of its cells' what an author sets on purpose."""
+    notebook["metadata"] = deepcopy(METADATA)
+    for cell in notebook["cells"]:
+        cell["metadata"] = {key: value for key, value in cell.get("metadata", {}).items() if key in CELL_METADATA}
 
 
 def run(path):

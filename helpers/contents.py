@@ -5,7 +5,7 @@ import sys
 from ipykernel.ipkernel import IPythonKernel
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 
-from .canonical import CELL_METADATA, METADATA, strip_widgets
+from .canonical import METADATA, strip_metadata, strip_widgets
 
 
 class Notebooks(AsyncLargeFileManager):
@@ -25,12 +25,8 @@ class Notebooks(AsyncLargeFileManager):
     async def save(self, model, path=""):
         """As the library's, a notebook without widgets, with the metadata of the canonical form."""
         if _is_notebook(model):
-            notebook = model["content"]
-            strip_widgets(notebook)
-            notebook["metadata"] = METADATA | {}
-            for cell in notebook["cells"]:
-                kept = cell.get("metadata", {})
-                cell["metadata"] = {key: value for key, value in kept.items() if key in CELL_METADATA}
+            strip_widgets(model["content"])
+            strip_metadata(model["content"])
         return await super().save(model, path)
 
 

@@ -184,11 +184,10 @@ class Progress:
             The id of its card; None if there is no such answer.
         """
         with self._transaction() as db:
-            wanted, horizon = "", self._horizon()
-            if review_id is not None:
-                wanted = f"AND id = '{_check_uuid('review_id', review_id)}'"
-            query = f"SELECT id, card_id FROM review WHERE at <= ? AND {_COUNTS} {wanted} ORDER BY at DESC, id DESC"
-            found = db.execute(query, (horizon,)).fetchone()
+            horizon = self._horizon()
+            wanted = None if review_id is None else _check_uuid("review_id", review_id)
+            query = f"SELECT id, card_id FROM review WHERE at <= ? AND id = coalesce(?, id) AND {_COUNTS}"
+            found = db.execute(f"{query} ORDER BY at DESC, id DESC", (horizon, wanted)).fetchone()
             if found is None:
                 return None
             db.execute("INSERT INTO undo VALUES (?, ?, ?)", (str(uuid4()), found[0], _to_text(self._now(None))))

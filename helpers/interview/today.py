@@ -43,7 +43,7 @@ class Today(widgets.VBox):
         self.progress = progress or Progress()
         self._bar = widgets.HTML().add_class("viva-session")
         self._skip = widgets.Button(description="Skip this part").add_class("viva-skip")
-        self._skip.on_click(lambda button: self.advance())
+        self._skip.on_click(lambda button: self.skip())
         super().__init__()
         self.add_class("viva-today")
         self.refresh_start()
@@ -53,7 +53,7 @@ class Today(widgets.VBox):
 
     def refresh_start(self):
         """Show what a session would hold now, and the button that starts it."""
-        self.parts, self.part, self.outcome = [], None, {}
+        self.parts, self.part, self.outcome, self._shown = [], None, {}, None
         start = widgets.Button(description="Start today's session", button_style="primary", layout={"width": "220px"})
         start.on_click(lambda button: self.start())
         try:
@@ -69,8 +69,18 @@ class Today(widgets.VBox):
         self._count = len(self.parts)
         self.advance()
 
+    def skip(self):
+        """Leave this part. What was graded in it counts."""
+        if self.part == "cards" and self._shown.first_grades:
+            self.outcome["cards"] = self._shown.first_grades
+        if self.part == "interview":
+            self._shown.finish()
+        self.advance()
+
     def advance(self):
         """Go on with the next part, or end."""
+        if self._shown:
+            self._shown.close()  # what is left behind must not go on with the session later
         if not self.parts:
             self._finish()
             return
@@ -80,13 +90,13 @@ class Today(widgets.VBox):
             f'<progress value="{number - 1}" max="{self._count}"></progress> '
             f"part {number} of {self._count}: <b>{self.part}</b>"
         )
-        shown = {
+        self._shown = {
             "cards": self._cards,
             "exercise": self._exercise,
             "prediction": self._prediction,
             "interview": self._interview,
         }[self.part](content)
-        self.children = [widgets.HBox([self._bar, self._skip]), shown]
+        self.children = [widgets.HBox([self._bar, self._skip]), self._shown]
 
     # --- the parts ---------------------------------------------------------------------------------------------------
 
@@ -105,7 +115,8 @@ class Today(widgets.VBox):
 
     def _interview(self, topics):
         def done(answers):
-            self.outcome["interview"] = {answer.card.id: answer.rating for answer in answers}
+            if answers:
+                self.outcome["interview"] = {answer.card.id: answer.rating for answer in answers}
 
         self._skip.description = "Go on"
         return MockInterview(topics, minutes=INTERVIEW, done=done, progress=self.progress)
@@ -133,7 +144,7 @@ class Today(widgets.VBox):
         return f"<p>Last sessions: {', '.join(past)}</p>" if past else ""
 
     def _finish(self):
-        self.part, self._skip.description = None, "Skip this part"
+        self.part, self._shown, self._skip.description = None, None, "Skip this part"
         score, weak = graded(self.outcome)
         try:
             if self.outcome:
@@ -186,6 +197,11 @@ class ExercisePart(widgets.VBox):
         else:
             self._line.value = "Not passed yet."
 
+    def close(self):
+        """Remove it from the page; a pass that comes later is no part of the session."""
+        self._done = None
+        super().close()
+
     def _passes(self):
         try:
             return self.progress.attempts(self.exercise.id).count("passed")
@@ -198,12 +214,17 @@ class PredictionPart(widgets.VBox):
 
     def __init__(self, notebook, number, done):
         question, name, stem, answer = predictions(notebook)[number]
-        explorer = import_module(f"helpers.explorers.{stem}").examples()[name]()
+        self._explorer = import_module(f"helpers.explorers.{stem}").examples()[name]()
         right = widgets.Button(description="I was right").add_class("viva-right")
         wrong = widgets.Button(description="I was not").add_class("viva-wrong")
         right.on_click(lambda button: done(True))
         wrong.on_click(lambda button: done(False))
-        super().__init__([_markdown(question), explorer.widget, _markdown(answer), widgets.HBox([right, wrong])])
+        super().__init__([_markdown(question), self._explorer.widget, _markdown(answer), widgets.HBox([right, wrong])])
+
+    def close(self):
+        """Remove it from the page and release its picture."""
+        self._explorer.close()
+        super().close()
 
 
 def planned(progress):

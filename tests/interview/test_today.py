@@ -67,9 +67,42 @@ def test_every_part_can_be_skipped(progress):
     today = Today(progress)
     today.start()
     for _ in range(4):
-        today.advance()
+        today.skip()
     assert "Done" in today.children[0].value
     assert progress.sessions("today") == []
+
+
+def test_what_was_graded_before_a_skip_counts(progress):
+    today = Today(progress)
+    today.start()
+    for rating in (3, 1):
+        today.children[1].reveal()
+        today.children[1].grade(rating)
+    today.skip()
+    assert sorted(today.outcome["cards"].values()) == [1, 3]
+    while today.part != "interview":
+        today.skip()
+    mock = today.children[1]
+    mock.start()
+    mock._flashcard.reveal()
+    mock._flashcard.grade(4)
+    today.skip()
+    ((kept, _),) = progress.sessions("today")
+    assert set(kept["parts"]) == {"cards", "interview"}
+    assert len(progress.sessions("mock")) == 1
+
+
+def test_a_pass_after_its_part_was_left_moves_nothing(progress):
+    today = Today(progress)
+    today.start()
+    today.skip()
+    exercise = today.children[1]
+    today.skip()
+    assert today.part == "prediction"
+    progress.record_attempt(exercise.exercise.id, "passed")
+    exercise.refresh()
+    assert today.part == "prediction"
+    assert "exercise" not in today.outcome
 
 
 def test_a_session_broken_off_goes_on(progress):
