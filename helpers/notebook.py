@@ -4,6 +4,7 @@ import inspect
 from numbers import Integral, Real
 
 import numpy as np
+from IPython import get_ipython
 from IPython.display import Markdown
 
 
@@ -83,3 +84,25 @@ def as_text(value):
     if isinstance(value, Integral):
         return f"{value:,}"
     return f"{value:,.1f}" if 1e3 <= abs(value) < 1e15 else f"{value + 0.0:.4g}"  # plus 0: no "-0"
+
+
+_shown_by_cell = {}
+
+
+def close_earlier_run(shown):
+    """Close what an earlier run of the same notebook cell has left, so that nothing piles up.
+
+    Parameters
+    ----------
+    shown : object with a method ``close``
+        What this run of the cell shows.
+    """
+    parent = get_ipython().get_parent() if hasattr(get_ipython(), "get_parent") else {}
+    cell, run = parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id")
+    if cell:
+        earlier_run, held = _shown_by_cell.get(cell, (run, []))
+        if earlier_run != run:
+            for earlier in held:
+                earlier.close()
+            held = []
+        _shown_by_cell[cell] = run, [*held, shown]

@@ -13,13 +13,12 @@ from html import escape
 from io import BytesIO
 
 import ipywidgets as widgets
-from IPython import get_ipython
 from matplotlib.artist import Artist
 from matplotlib.transforms import Bbox
 from traitlets import HasTraits
 
 from .. import theme
-from ..notebook import as_text
+from ..notebook import as_text, close_earlier_run
 from .canvas import Canvas
 from .controls import Button, Control
 from .handles import Pointer
@@ -125,7 +124,7 @@ class Explorer:
         for control in self.controls.values():
             control.observe(lambda _: self._quiet or self.attempt(self.refresh), "value")
         self.widget = self._box()
-        _replace_earlier_run(self)
+        close_earlier_run(self)
 
     # --- what a subclass writes --------------------------------------------------------------------------------------
 
@@ -377,19 +376,3 @@ def _family(widget):
 
 def _as_list(held):
     return held if isinstance(held, list | tuple) else [held] if isinstance(held, HasTraits) else []
-
-
-_shown_by_cell = {}
-
-
-def _replace_earlier_run(explorer):
-    """Close the explorers that an earlier run of the same notebook cell has left, so that none pile up."""
-    parent = get_ipython().get_parent() if hasattr(get_ipython(), "get_parent") else {}
-    cell, run = parent.get("metadata", {}).get("cellId"), parent.get("header", {}).get("msg_id")
-    if cell:
-        earlier_run, explorers = _shown_by_cell.get(cell, (run, []))
-        if earlier_run != run:
-            for earlier in explorers:
-                earlier.close()
-            explorers = []
-        _shown_by_cell[cell] = run, [*explorers, explorer]

@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from itertools import chain, zip_longest
 from typing import NamedTuple
 
+from helpers.notebook import close_earlier_run
+
 _listeners = weakref.WeakSet()
 
 
@@ -69,7 +71,11 @@ def span(length):
 
 
 def listen(listener):
-    """Have ``listener.refresh()`` called after every answer and every verdict of this kernel, as long as it lives."""
+    """Have ``listener.refresh()`` called after every answer and every verdict of this kernel, as long as it lives.
+
+    A widget of an earlier run of the same cell is closed.
+    """
+    close_earlier_run(listener)
     _listeners.add(listener)
 
 

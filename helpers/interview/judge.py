@@ -21,6 +21,7 @@ from html import escape
 from IPython import get_ipython
 from IPython.display import clear_output
 
+from .. import theme
 from .agenda import tell
 from .comparison import MARKS
 from .exercises import all_exercises, load
@@ -31,7 +32,12 @@ from .worker import Worker
 TIME_LIMIT = 10.0  # seconds for the calls of one check
 MEMORY_LIMIT = 2**30  # bytes that it may hold meanwhile
 _METHOD = "fork" if sys.platform == "linux" else "spawn"  # macOS can fork, but its libraries do not survive it
-_COLORS = {"Passed": "#009e73", "Failed": "#d55e00", "Stopped": "#cc79a7", "Not written yet": "#777777"}
+_COLORS = {
+    "Passed": theme.GREEN,
+    "Failed": theme.VERMILLION,
+    "Stopped": theme.PURPLE,
+    "Not written yet": theme.MUTED,
+}
 
 
 @dataclass(frozen=True)

@@ -73,8 +73,8 @@ class Desk:
 
     def grade(self, rating, inside=".viva-today .viva-quiz"):
         quiz = self.page.locator(inside)
-        quiz.evaluate("quiz => quiz.focus()")
-        self.page.keyboard.press("Space")
+        quiz.locator(".viva-reveal:not([disabled])").wait_for()
+        self.press("Space", inside)
         button = quiz.locator(f".viva-grade-{rating}:not([disabled])")
         button.wait_for()
         self.wait(lambda: button.bounding_box()["y"] < 690)  # in view on a small screen, however long the answer
@@ -82,6 +82,10 @@ class Desk:
         self.page.keyboard.press(str(rating))
         self.wait(lambda: self.count() > count)
         self.grades.append(rating)
+
+    def press(self, key, inside=".viva-today .viva-quiz"):
+        self.page.locator(inside).focus()
+        self.page.keyboard.press(key)
 
     def count(self):
         return int(
@@ -91,10 +95,10 @@ class Desk:
         )
 
     def wait(self, condition):
-        for _ in range(100):
+        for _ in range(200):
             if condition():
                 return
-            self.page.wait_for_timeout(50)
+            self.page.wait_for_timeout(100)
         raise TimeoutError
 
     def log(self):
@@ -137,7 +141,7 @@ def test_a_week(lab):
     desk.grade(1)
     page.screenshot(path=ARTIFACTS / "desk_cards.png")
     page.locator(".viva-today .viva-undo:not([disabled])").wait_for()
-    page.keyboard.press("u")
+    desk.press("u")
     desk.wait(lambda: desk.count() == 0)
     desk.undone += 1
     desk.cards(rating=1)

@@ -612,7 +612,7 @@ def test_running_a_cell_again_closes_its_earlier_explorers(dot, monkeypatch):
         def get_parent(self):
             return self.parent
 
-    monkeypatch.setattr(engine, "get_ipython", Shell)
+    monkeypatch.setattr("helpers.notebook.get_ipython", Shell)
 
     def alive(explorer):
         return explorer.widget.comm is not None
