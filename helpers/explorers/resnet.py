@@ -42,7 +42,7 @@ class Depth(Explorer):
 
     def draw(self, figure):
         left, right = figure.subplots(1, 2)
-        left.set(title="Training loss (nats)", xlabel="step", xlim=(0, STEPS + 2), ylim=(0, 3.6))
+        left.set(title="Training loss (nats)", xlabel="step", xlim=(0, STEPS + 2), ylim=(0, 9))
         right.set(title="Gradient of each block, step 0", xlabel="block", xlim=(0, 22), yscale="log", ylim=(0.1, 4000))
         self.curves, self.norms = {}, {}
         for kind, (color, marker, dashes) in LOOKS.items():
@@ -50,10 +50,10 @@ class Depth(Explorer):
             self.curves[kind] = self.live([left.plot([], [], **look)[0] for _ in SEEDS])
             self.norms[kind] = self.live([right.plot([], [], **look)[0] for _ in SEEDS])
             self.curves[kind][0].set_label(f"{kind}, 3 starts")
-        left.legend(loc="upper center", ncol=2, fontsize=8.5, handlelength=1.5, columnspacing=0.8)
+        figure.legend(handles=[self.curves[kind][0] for kind in KINDS], loc="outside upper center", ncols=2)
         for axes in (left, right):
             axes.grid()
-        self.cursor = self.live(left.axvline(10, 0, 0.86, color=theme.INK, linewidth=2))
+        self.cursor = self.live(left.axvline(10, color=theme.INK, linewidth=2))
         self.hand(Line(left, "step"))
 
     def solve(self, depth, step, gradients):
@@ -169,8 +169,8 @@ class Identity(Explorer):
         _, off, before, now = solution
         return {
             "blocks off": ", ".join(map(str, off)) or "none",
-            "accuracy, all on": round(before, 1),
-            "accuracy now": round(now, 1),
+            "accuracy, all on": f"{before:.1f}",
+            "accuracy now": f"{now:.1f}",
         }
 
     def _accuracy(self, kind, off):
