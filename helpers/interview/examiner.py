@@ -141,12 +141,10 @@ def examine(exercise, request, loaded):
     examiner = _Examiner(exercise, request)
     try:
         with np.errstate(all="ignore"):
-            if examiner.passes(loaded):
-                message, line = "right. It agrees with ours on every input tried.", None
-            else:
-                message, line = examiner.report(), examiner.problem.line
+            examiner.run(loaded)
             passed = examiner.problem is None
-            outcome = {"passed": passed, "message": message, "line": line}
+            message = "right. It agrees with ours on every input tried." if passed else examiner.report()
+            outcome = {"passed": passed, "message": message, "line": None if passed else examiner.problem.line}
             return outcome | {"tried": examiner.tried, "stopped": examiner.stopped}
     finally:
         examiner.sandbox.close()
@@ -177,17 +175,20 @@ class _Examiner:
         self.tried, self.stopped = 0, False
         self.heading = "The smallest input found:"
 
-    def passes(self, loaded):
-        """Whether no input fails. Otherwise the smallest failing one of the first tier that has one is kept."""
+    def run(self, loaded):
+        """Try every tier until an input fails; the smallest such input is kept, with what is wrong."""
         try:
             self.sandbox.load()
         except Ended as ended:
             self.problem, self.stopped = Problem(str(ended)), True
-            return False
+            return
         loaded()
-        return all(self._passes_tier(tier) for tier in self.exercise.tiers)
+        for tier in self.exercise.tiers:
+            self._try(tier)
+            if self.problem:
+                return
 
-    def _passes_tier(self, tier):
+    def _try(self, tier):
         @SETTINGS
         @given(tier)
         def agree(arguments):
@@ -206,7 +207,6 @@ class _Examiner:
         except Ended as ended:
             if self.problem is None:  # else it ended while a smaller failing input was sought: keep the one found
                 self.problem, self.heading, self.stopped = Problem(str(ended)), "The input:", True
-        return self.problem is None
 
     def _ask(self, data):
         """What is wrong with the learner's answer to an input, or None."""

@@ -55,6 +55,42 @@ def in_place(prediction, target):
     return by_cases(prediction, target)
 
 
+# --- mistakes that look alike on the inputs of the first tier ---------------------------------------------------------
+
+half_square = exercise(
+    "half_square(x) -> y",
+    lambda x: x**2 / 2,
+    (st.tuples(arrays(1, [1.0])), st.tuples(arrays(1, [2.0, -3.0]))),
+    ("x",),
+)
+
+
+@half_square.right
+def by_product(x):
+    return x * x / 2
+
+
+@half_square.wrong("One half is missing.")
+def whole(x):
+    return x**2
+
+
+@half_square.wrong("One half is missing, and half of the slope: a factor is detached.")
+def whole_detached(x):
+    return x * x.detach()
+
+
+@half_square.wrong("One half is missing, and negative numbers have squares too.")
+def whole_above_zero(x):
+    if x.min() < 0:
+        raise ValueError("negative")
+    return x**2
+
+
+def whole_at_one(x):
+    return torch.where(x < 1.5, x**2, x**3)
+
+
 # --- a layer with parameters, stride and padding ---------------------------------------------------------------------
 
 

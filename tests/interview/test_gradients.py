@@ -29,12 +29,19 @@ def gradient_judge():
         ("cut", "The value is right. No gradient reaches prediction"),
         ("to_number", "loss must be a torch tensor: its gradient is compared too."),
         ("in_place", "It changes its argument target. Work on a copy: target = target.clone()."),
+        ("in_place", "target after "),
     ],
 )
 def test_what_is_wrong_with_a_gradient_is_told(name, said, gradient_judge):
     verdict = judge.check("losses/smooth_l1", getattr(gradient_examples, name))
     assert said in verdict.message
     assert not verdict.passed
+
+
+def test_a_mistake_is_named_only_if_it_explains_other_inputs_too(gradient_judge):
+    message = judge.check("losses/half_square", gradient_examples.whole_at_one).message
+    assert "not right yet" in message
+    assert "Likely mistake" not in message
 
 
 @pytest.mark.parametrize("exercise", gradient_examples.EXERCISES, ids=lambda exercise: exercise.id)

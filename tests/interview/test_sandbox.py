@@ -459,6 +459,21 @@ def test_imports_do_not_count_towards_the_time(tmp_path, monkeypatch):
     assert judge.check(AUC, names["roc_auc"]).passed
 
 
+def test_what_cannot_be_imported_again_is_told(tmp_path, monkeypatch):
+    (tmp_path / "soon_gone.py").write_text("half = 0.5\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    names = Notebook().run("""
+        import soon_gone
+
+        def roc_auc(y_true, y_score):
+            return soon_gone.half
+    """)
+    (tmp_path / "soon_gone.py").unlink()
+    verdict = judge.check(AUC, names["roc_auc"])
+    assert not verdict.passed
+    assert "could not be loaded in a fresh process: ModuleNotFoundError" in verdict.message
+
+
 def test_error_names_the_learners_line():
     names = Notebook().run("""
         import numpy as np
