@@ -55,7 +55,7 @@ class Shift(Explorer):
     height = Choice(8, [4, 8, 12], unit="tokens")
     width = Choice(8, [4, 8, 12], unit="tokens")
     window = Choice(4, [2, 4], unit="tokens")
-    shift = Slider(2, 0, 3, unit="tokens")
+    shift = Slider(2, 0, 3, unit="tokens", when=lambda v: v["step"] > 0)
     step = Slider(0, 0, len(STEPS) - 1)
     row = Slider(4, 0, 11, label="token's row")
     column = Slider(4, 0, 11, label="token's column")
@@ -366,11 +366,13 @@ class Attention(Explorer):
     title = "What an attention mask keeps out"
     size = 690, 370
 
-    value = Choice("-100", list(VALUES), label="added where masked")
+    value = Choice(
+        "-100", list(VALUES), label="added where masked", when=lambda v: _has_strangers(v["row"], v["column"])
+    )
     half = Switch(label="half precision")
     sharpness = Slider(2.0, 0, 10, step=0.5, label="sharpness of the logits")
-    row = Slider(7, 0, SIDE - 1, label="token's row")
-    column = Slider(7, 0, SIDE - 1, label="token's column")
+    row = Slider(3, 0, SIDE - 1, label="token's row")
+    column = Slider(3, 0, SIDE - 1, label="token's column")
 
     def __init__(self, image):
         self.image = np.asarray(image, dtype=float)
@@ -421,6 +423,11 @@ class Attention(Explorer):
             "attention that leaks to them (%)": "below 1e-6" if 0 < leak < 1e-8 else float(f"{100 * leak:.2g}"),
             "largest share (%)": round(100 * float(picture.max()), 1),
         }
+
+
+def _has_strangers(row, column):
+    """Whether the token's window holds another region: all windows do but those that the roll left whole."""
+    return any((at - SHIFT) % SIDE >= SIDE - WINDOW for at in (row, column))
 
 
 class _MapToken(Handle):
