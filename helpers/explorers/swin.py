@@ -369,7 +369,7 @@ class Attention(Explorer):
     value = Choice(
         "-100", list(VALUES), label="added where masked", when=lambda v: _has_strangers(v["row"], v["column"])
     )
-    half = Switch(label="half precision")
+    half = Switch(label="half precision", when=lambda v: _has_strangers(v["row"], v["column"]))
     sharpness = Slider(2.0, 0, 10, step=0.5, label="sharpness of the logits")
     row = Slider(3, 0, SIDE - 1, label="token's row")
     column = Slider(3, 0, SIDE - 1, label="token's column")
