@@ -1,365 +1,475 @@
-"""Topic 23: windows, the index of relative positions, and the mask of shifted windows."""
+"""Topic 23: cut a map into windows, mask shifted windows, and number relative positions."""
+
+import itertools
 
 import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from . import WIDE, Exercise, arrays
+from . import WIDE, Exercise
 
 # --- windows ---------------------------------------------------------------------------------------------------------
 
 
 @st.composite
-def maps(draw, values, most, windows):
-    """Draw maps whose sides are multiples of a window, and its side."""
-    window = draw(st.sampled_from(windows))
-    n, rows, columns, channels = (draw(st.integers(1, most)) for _ in range(4))
-    shape = n, rows * window, columns * window, channels
-    numbered = np.arange(float(np.prod(shape))).reshape(shape)  # shows where each entry went
-    return (draw(arrays(shape, values)) if values else numbered), window
+def maps(draw, batch, most, channels, window, readable):
+    """Draw a map whose sides are multiples of the window, and the window."""
+    m = draw(window)
+    shape = draw(batch), m * draw(st.integers(1, most)), m * draw(st.integers(1, most)), draw(channels)
+    if readable:
+        return np.arange(float(np.prod(shape))).reshape(shape), m
+    rng = np.random.default_rng(draw(st.integers(0, 999)))
+    return rng.choice(WIDE, size=shape), m
 
 
 def cut(x, window):
-    """Ours: maps, then rows of windows, then windows, then rows, then columns."""
-    n, height, width, channels = x.shape
-    x = x.reshape(n, height // window, window, width // window, window, channels)
-    return x.swapaxes(2, 3).reshape(-1, window, window, channels)
+    """Ours: split both axes, then bring the two window numbers to the front."""
+    b, h, w, c = x.shape
+    if h % window or w % window:
+        raise ValueError("the sides of x must be multiples of the window")
+    x = x.reshape(b, h // window, window, w // window, window, c)
+    return x.swapaxes(2, 3).reshape(-1, window, window, c)
 
 
 window_partition = Exercise(
     id="swin/window_partition",
     signature="window_partition(x, window) -> windows",
-    task="Cut maps x, (N, H, W, C), into windows of side M = window, which divides H and W. Return "
-    "(N H/M W/M, M, M, C): the windows of the first map first, row by row.",
-    task_zh="把特征图 x（N, H, W, C）切成边长 M = window 的窗口，M 整除 H 和 W。"
-    "返回 (N H/M W/M, M, M, C)：先放第一张图的窗口，按行从左到右、从上到下。",
+    task="Cut a batch of maps x, (B, H, W, C), into windows that do not overlap: (B * H/M * W/M, M, M, C) with M = "
+    "window. Image after image, and within an image row after row of windows. H and W are multiples of M.",
+    task_zh="把一批特征图 x（形状 (B, H, W, C)）切成互不重叠的窗口，返回 (B * H/M * W/M, M, M, C)，M = window。"
+    "先排第一张图的窗口，再排下一张；同一张图内按行优先。H、W 都是 M 的整数倍。",
     reference=cut,
-    tiers=(maps((), 2, (2, 3)), maps(WIDE, 3, (1, 2, 3))),
-    tensors=True,
-    gradient=("x",),
-    cost="O(N H W C): every number is copied once",
+    tiers=(
+        maps(st.integers(1, 2), 2, st.integers(1, 2), st.integers(2, 3), True),
+        maps(st.integers(1, 3), 3, st.integers(1, 3), st.integers(1, 4), False),
+    ),
+    cost="O(B H W C): every number is copied once",
     hints=(
-        "Give rows of windows and columns of windows axes of their own: six axes in all.",
-        "After the reshape the axes are N, row of windows, row, column of windows, column, C. Which two must swap?",
-        "Return x.reshape(n, h // m, m, w // m, m, c).transpose(2, 3).reshape(-1, m, m, c).",
+        "Split H into (H/M, M) and W into (W/M, M). Which axes belong together in the result?",
+        "After the reshape to (B, H/M, M, W/M, M, C) swap the two axes in the middle.",
+        "x.reshape(B, H//M, M, W//M, M, C).transpose(0, 1, 3, 2, 4, 5).reshape(-1, M, M, C)",
     ),
 )
 
 
 @window_partition.right
-def as_on_a_whiteboard(x, window):
-    n, h, w, c = x.shape
-    x = x.view(n, h // window, window, w // window, window, c)
-    return x.permute(0, 1, 3, 2, 4, 5).contiguous().view(-1, window, window, c)
+def on_a_whiteboard(x, window):
+    b, h, w, c = x.shape
+    x = x.reshape(b, h // window, window, w // window, window, c)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(-1, window, window, c)
 
 
 @window_partition.right
 def by_slices(x, window):
-    return torch.stack(
-        [
-            x[n, top : top + window, left : left + window]
-            for n in range(len(x))
-            for top in range(0, x.shape[1], window)
-            for left in range(0, x.shape[2], window)
-        ]
-    )
+    return [
+        image[i : i + window, j : j + window]
+        for image in x
+        for i in range(0, x.shape[1], window)
+        for j in range(0, x.shape[2], window)
+    ]
 
 
 @window_partition.right
-def by_unfolding(x, window):
-    return x.unfold(1, window, window).unfold(2, window, window).permute(0, 1, 2, 4, 5, 3).flatten(0, 2)
+def by_splitting(x, window):
+    strips = [np.split(image, x.shape[1] // window, axis=0) for image in x]
+    return np.stack([w for image in strips for strip in image for w in np.split(strip, x.shape[2] // window, axis=1)])
 
 
-@window_partition.wrong(
-    "A reshape alone keeps the order of the numbers: swap the row in a window with the column of windows."
-)
+@window_partition.right
+def in_torch(x, window):
+    windows = torch.as_tensor(x).unfold(1, window, window).unfold(2, window, window)  # (B, rows, columns, C, M, M)
+    return windows.permute(0, 1, 2, 4, 5, 3).flatten(0, 2)
+
+
+def _six(x, window):
+    b, h, w, c = x.shape
+    return x.reshape(b, h // window, window, w // window, window, c)
+
+
+@window_partition.wrong("A reshape alone cuts rows into pieces: swap the two axes in the middle first.")
 def reshape_alone(x, window):
-    return x.reshape(-1, window, window, x.shape[3])
+    return x.reshape(-1, window, window, x.shape[-1])
 
 
-@window_partition.wrong("Windows go row by row: the row of windows comes before their column.")
-def column_by_column(x, window):
-    n, h, w, c = x.shape
-    x = x.reshape(n, h // window, window, w // window, window, c)
-    return x.permute(0, 3, 1, 2, 4, 5).reshape(-1, window, window, c)
+@window_partition.wrong("Rows of windows come first: here the windows run down the columns.")
+def down_the_columns(x, window):
+    return _six(x, window).transpose(0, 3, 1, 2, 4, 5).reshape(-1, window, window, x.shape[-1])
 
 
-@window_partition.wrong("Rows and columns inside each window are swapped.")
+@window_partition.wrong("The batch comes first: all windows of one image, then those of the next.")
+def batch_last(x, window):
+    return _six(x, window).transpose(1, 3, 0, 2, 4, 5).reshape(-1, window, window, x.shape[-1])
+
+
+@window_partition.wrong("Inside a window rows and columns are swapped.")
 def transposed_inside(x, window):
-    return cut(x, window).transpose(1, 2)
+    return _six(x, window).transpose(0, 1, 3, 4, 2, 5).reshape(-1, window, window, x.shape[-1])
 
 
-@window_partition.wrong("All windows of the first map come first: the batch is the slowest axis.")
-def batch_runs_fastest(x, window):
-    return cut(x, window).unflatten(0, (len(x), -1)).transpose(0, 1).flatten(0, 1)
+@window_partition.wrong("These tokens lie H/M apart. A window holds neighbors: split H into (H/M, M), not (M, H/M).")
+def every_nth_token(x, window):
+    b, h, w, c = x.shape
+    x = x.reshape(b, window, h // window, window, w // window, c)
+    return x.transpose(0, 2, 4, 1, 3, 5).reshape(-1, window, window, c)
 
 
-@window_partition.wrong("The last axis is the channel: these are not (N, C, H, W).")
-def channels_inside(x, window):
-    windows = cut(x, window)
-    return windows.permute(0, 3, 1, 2).reshape(windows.shape)
+@window_partition.wrong("The number of windows differs along H and W where the map is not square.")
+def as_many_across_as_down(x, window):
+    n = x.shape[1] // window
+    cuts = [slice(i * window, (i + 1) * window) for i in range(n)]
+    return np.stack([image[i, j] for image in x for i in cuts for j in cuts if image[i, j].shape[1] == window])
 
 
-@window_partition.wrong("Height and width are swapped: right for square maps alone.")
+@window_partition.wrong("H and W are swapped in the reshape: that works on square maps alone.")
 def sides_swapped(x, window):
-    n, h, w, c = x.shape
-    x = x.reshape(n, w // window, window, h // window, window, c)
-    return x.transpose(2, 3).reshape(-1, window, window, c)
+    b, h, w, c = x.shape
+    return cut(x.reshape(b, w, h, c), window)
 
 
-@window_partition.wrong("These are every M-th pixels, as in a dilated grid: a window holds neighbors.")
-def a_grid(x, window):
-    n, h, w, c = x.shape
-    x = x.reshape(n, window, h // window, window, w // window, c)
-    return x.permute(0, 2, 4, 1, 3, 5).reshape(-1, window, window, c)
+@window_partition.wrong("The result has four axes: flatten batch and windows into one, and keep M x M.")
+def tokens_flattened(x, window):
+    return cut(x, window).reshape(-1, window * window, x.shape[-1])
 
 
-@window_partition.wrong("The way back is cut: no .detach() and no new tensor.")
-def detached(x, window):
-    return cut(x, window).detach() + 0 * x.sum()
+@window_partition.wrong("Batch and windows belong into one axis.")
+def batch_kept(x, window):
+    return cut(x, window).reshape(len(x), -1, window, window, x.shape[-1])
 
 
-# --- the index -------------------------------------------------------------------------------------------------------
+@window_partition.wrong("Channels stay last.")
+def channels_first(x, window):
+    return cut(x, window).transpose(0, 3, 1, 2)
 
 
-def index_of(window):
-    """Ours: offsets by broadcasting, moved to start at 0, rows counted in 2M - 1 columns."""
-    rows, columns = np.divmod(np.arange(window**2), window)
-    dy, dx = rows[:, None] - rows, columns[:, None] - columns
-    return (dy + window - 1) * (2 * window - 1) + dx + window - 1
+@window_partition.wrong("Windows do not overlap: move by a whole window, not by one token.")
+def sliding(x, window):
+    windows = np.lib.stride_tricks.sliding_window_view(x, (window, window), axis=(1, 2))
+    return windows.transpose(0, 1, 2, 4, 5, 3).reshape(-1, window, window, x.shape[-1])
+
+
+@window_partition.wrong("Every image of the batch is cut, not only the first.")
+def first_image(x, window):
+    return cut(x[:1], window)
+
+
+# --- the mask --------------------------------------------------------------------------------------------------------
+
+
+@st.composite
+def shifts(draw, windows, most):
+    """Draw the sides of a map, a window and a shift from 0 to window - 1."""
+    m = draw(windows)
+    height, width = (m * draw(st.integers(1, most)) for _ in range(2))
+    return height, width, m, draw(st.integers(0, m - 1))
+
+
+def _bands(side, window, shift):
+    p = np.arange(side)
+    return (p >= side - window).astype(int) + (p >= side - shift)
+
+
+def _ids(height, width, window, shift):
+    return 3 * _bands(height, window, shift)[:, None] + _bands(width, window, shift)
+
+
+def _differ(ids, window):
+    ids = cut(ids[None, :, :, None], window).reshape(-1, window * window)
+    return ids[:, :, None] != ids[:, None, :]
+
+
+def mask_of_shifted_windows(height, width, window, shift):
+    """Ours: number the regions of the rolled map; pairs with different numbers get -100."""
+    if height % window or width % window or not 0 <= shift < window:
+        raise ValueError("the sides must be multiples of the window, and the shift less than it")
+    return np.where(_differ(_ids(height, width, window, shift), window), -100.0, 0.0)
+
+
+attention_mask = Exercise(
+    id="swin/attention_mask",
+    signature="attention_mask(height, width, window, shift) -> mask",
+    task="A map of height x width tokens was rolled up and left by shift, then cut into windows of side M = window. "
+    "Return what is added to the scores, (windows, M*M, M*M): 0 where two tokens of a window lay equally apart before "
+    "the roll, -100 where they come from opposite edges. Windows and tokens in row order; 0 <= shift < M, and both "
+    "sides are multiples of M.",
+    task_zh="height x width 的特征图向上、向左各循环移动 shift，再切成边长 M = window 的窗口。"
+    "返回加到注意力分数上的 mask，形状 (窗口数, M*M, M*M)："
+    "窗口内两个 token 的相对位置与移动前一致则为 0，来自图像两侧、被拼到一起的为 -100。"
+    "窗口和 token 都按行优先；0 <= shift < M，两边都是 M 的整数倍。",
+    reference=mask_of_shifted_windows,
+    tiers=(shifts(st.integers(2, 3), 2), shifts(st.integers(1, 4), 3)),
+    cost="O(H W M^2) for all pairs; computed once for each size of the map",
+    hints=(
+        "After the roll, which rows and columns lie next to others that were far away?",
+        "Number the regions: cut each axis at side - window and at side - shift. Then cut the numbers into windows.",
+        "ids = partition(regions).reshape(-1, M*M); np.where(ids[:, :, None] != ids[:, None, :], -100, 0)",
+    ),
+)
+
+
+@attention_mask.right
+def nine_slices(height, width, window, shift):
+    ids, number = np.zeros((height, width)), 0
+    slices = slice(0, -window), slice(-window, -shift), slice(-shift, None)
+    for rows in slices:
+        for columns in slices:
+            ids[rows, columns] = number
+            number += 1
+    ids = ids.reshape(height // window, window, width // window, window).transpose(0, 2, 1, 3)
+    ids = ids.reshape(-1, window * window)
+    return np.where(ids[:, None, :] - ids[:, :, None] != 0, -100.0, 0.0)
+
+
+@attention_mask.right
+def four_ids_are_enough(height, width, window, shift):
+    rows, columns = np.arange(height) >= height - shift, np.arange(width) >= width - shift
+    return np.where(_differ(2 * rows[:, None] + columns, window), -100.0, 0.0)
+
+
+@attention_mask.right
+def by_loops(height, width, window, shift):
+    masks = []
+    for top, left in itertools.product(range(0, height, window), range(0, width, window)):
+        tokens = [(top + i, left + j) for i in range(window) for j in range(window)]
+        wrapped = [(i + shift >= height, j + shift >= width) for i, j in tokens]
+        masks.append([[0 if a == b else -100 for b in wrapped] for a in wrapped])
+    return masks
+
+
+@attention_mask.right
+def in_torch_with_where_they_were(height, width, window, shift):
+    p, q = torch.arange(height).roll(-shift), torch.arange(width).roll(-shift)
+    rows = (p.reshape(-1, window, 1) - p.reshape(-1, 1, window)).abs() < window  # (window rows, M, M)
+    columns = (q.reshape(-1, window, 1) - q.reshape(-1, 1, window)).abs() < window
+    if shift and height == window:
+        wrapped = torch.arange(window) >= window - shift
+        rows = (wrapped[:, None] == wrapped)[None]
+    if shift and width == window:
+        wrapped = torch.arange(window) >= window - shift
+        columns = (wrapped[:, None] == wrapped)[None]
+    both = torch.einsum("aij,bkl->abikjl", rows.double(), columns.double())
+    return -100 * (1 - both.reshape(-1, window**2, window**2))
+
+
+def _from(ids, window):
+    return np.where(_differ(ids, window), -100.0, 0.0)
+
+
+@attention_mask.wrong("The sign is wrong: what is added must make the score small.")
+def positive(height, width, window, shift):
+    return -mask_of_shifted_windows(height, width, window, shift)
+
+
+@attention_mask.wrong("0 and -100 are swapped: tokens of one region see each other.")
+def inverted(height, width, window, shift):
+    return -100 - mask_of_shifted_windows(height, width, window, shift)
+
+
+@attention_mask.wrong("The mask is added to scores: 0 for allowed and -100 for blocked, not 1 and 0.")
+def ones_and_zeros(height, width, window, shift):
+    return mask_of_shifted_windows(height, width, window, shift) / 100 + 1
+
+
+@attention_mask.wrong("The task says -100. Minus infinity works too, where no row is blocked whole, but is not asked.")
+def infinite(height, width, window, shift):
+    return np.where(_differ(_ids(height, width, window, shift), window), -np.inf, 0.0)
+
+
+@attention_mask.wrong("The shift is an argument: it need not be half a window.")
+def half_a_window(height, width, window, shift):
+    return mask_of_shifted_windows(height, width, window, window // 2)
+
+
+@attention_mask.wrong("A shift of 0 needs no mask.")
+def half_where_not_zero(height, width, window, shift):
+    return _from(_ids(height, width, window, max(shift, min(1, window - 1))), window)
+
+
+@attention_mask.wrong("The map was rolled up and left: what came round lies at the bottom and right.")
+def rolled_the_other_way(height, width, window, shift):
+    rows, columns = np.arange(height) < shift, np.arange(width) < shift
+    return _from(2 * rows[:, None] + columns, window)
+
+
+@attention_mask.wrong("The last shift rows came round, not the last window - shift: at half a window both agree.")
+def complement(height, width, window, shift):
+    return _from(_ids(height, width, window, (window - shift) % window), window)
+
+
+@attention_mask.wrong("Number rows and columns so that no two regions share a number: 3 * row + column, not a sum.")
+def sum_of_bands(height, width, window, shift):
+    return _from(_bands(height, window, shift)[:, None] + _bands(width, window, shift), window)
+
+
+@attention_mask.wrong("Columns come round too, not only rows.")
+def rows_alone(height, width, window, shift):
+    return _from(_bands(height, window, shift)[:, None] + np.zeros(width, int), window)
+
+
+@attention_mask.wrong(
+    "Tokens from two old windows that are neighbors must see each other: that is what the shift is for."
+)
+def by_old_windows(height, width, window, shift):
+    rows = (np.arange(height) + shift) % height // window
+    columns = (np.arange(width) + shift) % width // window
+    return _from(rows[:, None] * (width // window) + columns, window)
+
+
+@attention_mask.wrong("Height and width are swapped.")
+def sides_swapped_in_the_mask(height, width, window, shift):
+    return mask_of_shifted_windows(width, height, window, shift)
+
+
+@attention_mask.wrong("Blocked both ways: compare with !=, not with <.")
+def one_way(height, width, window, shift):
+    ids = cut(_ids(height, width, window, shift)[None, :, :, None], window).reshape(-1, window * window)
+    return np.where(ids[:, :, None] < ids[:, None, :], -100.0, 0.0)
+
+
+@attention_mask.wrong("Cut the numbers into windows as the map is cut, not by a reshape.")
+def ids_reshaped(height, width, window, shift):
+    ids = _ids(height, width, window, shift).reshape(-1, window * window)
+    return np.where(ids[:, :, None] != ids[:, None, :], -100.0, 0.0)
+
+
+@attention_mask.wrong("Row order: the windows run along the rows of the map.")
+def windows_down_the_columns(height, width, window, shift):
+    mask = mask_of_shifted_windows(height, width, window, shift)
+    n = window * window
+    return mask.reshape(height // window, width // window, n, n).swapaxes(0, 1).reshape(-1, n, n)
+
+
+@attention_mask.wrong("Every window of the edge is mixed, not only the last one.")
+def last_window_alone(height, width, window, shift):
+    mask = mask_of_shifted_windows(height, width, window, shift)
+    mask[:-1] = 0
+    return mask
+
+
+# --- relative positions ----------------------------------------------------------------------------------------------
+
+
+def index_of_pairs(window):
+    """Ours: query minus key, moved to start at 0, read as a number of two digits in base 2M - 1."""
+    if window < 1:
+        raise ValueError("window must be at least 1")
+    return _index(window)
+
+
+def _index(window, sign=1, add=None, factor=None, order=(0, 1)):
+    add = window - 1 if add is None else add
+    factor = 2 * window - 1 if factor is None else factor
+    p = np.arange(window)
+    places = np.stack(np.meshgrid(p, p, indexing="ij")).reshape(2, -1)
+    offset = sign * (places[:, :, None] - places[:, None, :]) + add
+    return offset[order[0]] * factor + offset[order[1]]
 
 
 relative_position_index = Exercise(
     id="swin/relative_position_index",
     signature="relative_position_index(window) -> index",
-    task="For each pair (i, j) of the M^2 tokens of a window, numbered row by row, the row of the bias table for the "
-    "row of i less that of j, and the same of the columns: offset (-(M-1), -(M-1)) is row 0, and the column runs "
-    "fastest. Return (M^2, M^2) whole numbers.",
-    task_zh="窗口里 M^2 个 token 按行编号。对每一对 (i, j)，求偏置表的行号：由 i 的行减 j 的行、i 的列减 j 的列决定，"
-    "偏移 (-(M-1), -(M-1)) 对应第 0 行，列偏移变化最快。返回 (M^2, M^2) 的整数。",
-    reference=index_of,
-    tiers=(st.tuples(st.sampled_from([2, 3])), st.tuples(st.sampled_from([1, 2, 3, 4, 5, 7]))),
-    cost="O(M^4): a number for each pair, computed once",
+    task="For each pair of tokens of an M x M window (M = window, tokens in row order) the row of the bias table, an "
+    "(M*M, M*M) array of integers: query (row of the array) minus key (column), (dy, dx), each from -(M-1) to M-1, "
+    "has number (dy + M - 1)(2M - 1) + dx + M - 1.",
+    task_zh="对 M x M 窗口（M = window，token 按行优先）里的每一对 token，求它在偏置表中的行号，"
+    "返回 (M*M, M*M) 的整数数组："
+    "query（数组的行）减 key（数组的列）得 (dy, dx)，取值 -(M-1) 到 M-1，行号为 (dy + M - 1)(2M - 1) + dx + M - 1。",
+    reference=index_of_pairs,
+    tiers=(st.tuples(st.integers(2, 3)), st.tuples(st.integers(1, 8))),
+    cost="O(M^4) numbers, computed once",
     hints=(
-        "How many different row offsets are there? Make them start at 0.",
-        "Number a table of 2M - 1 rows and 2M - 1 columns: row times its width, plus column.",
-        "Return (dy + M - 1) * (2 * M - 1) + dx + M - 1, with dy = rows[:, None] - rows.",
+        "Write the row and the column of every token as a list, in the order in which reshape flattens a window.",
+        "Subtract the list from itself, all pairs, by broadcasting. Then shift both offsets to start at 0.",
+        "offset = places[:, None] - places[None] + M - 1; return offset[..., 0] * (2 * M - 1) + offset[..., 1]",
     ),
 )
 
 
 @relative_position_index.right
 def by_meshgrid(window):
-    coords = torch.stack(torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")).flatten(1)
-    relative = (coords[:, :, None] - coords[:, None, :]).permute(1, 2, 0).contiguous()
-    relative += window - 1
-    relative[:, :, 0] *= 2 * window - 1
-    return relative.sum(-1)
+    p = np.arange(window)
+    places = np.stack(np.meshgrid(p, p, indexing="ij")).reshape(2, -1)
+    dy, dx = places[:, :, None] - places[:, None, :] + window - 1
+    return dy * (2 * window - 1) + dx
 
 
 @relative_position_index.right
-def by_loops(window):
-    m, index = window, []
-    for i in range(m * m):
-        index.append([(i // m - j // m + m - 1) * (2 * m - 1) + i % m - j % m + m - 1 for j in range(m * m)])
-    return index
+def pair_by_pair(window):
+    places = [(i, j) for i in range(window) for j in range(window)]
+    side = 2 * window - 1
+    return [[(a - c + window - 1) * side + b - d + window - 1 for c, d in places] for a, b in places]
 
 
 @relative_position_index.right
-def by_one_difference(window):
-    number = [row * (2 * window - 1) + column for row in range(window) for column in range(window)]
-    return np.subtract.outer(number, number) + 2 * window * (window - 1)
+def by_division(window):
+    dy, dx = (np.subtract.outer(part, part) for part in divmod(np.arange(window**2), window))
+    return dy * (2 * window - 1) + dx + 2 * window * (window - 1)
 
 
-@relative_position_index.wrong("A row of the table has 2M - 1 entries, not M: different offsets would share one.")
-def as_wide_as_the_window(window):
-    rows, columns = np.divmod(np.arange(window**2), window)
-    return (rows[:, None] - rows + window - 1) * window + columns[:, None] - columns + window - 1
+@relative_position_index.right
+def in_torch_with_kron(window):
+    p = torch.arange(window)
+    offset = p[:, None] - p + window - 1
+    index = offset[:, None, :, None] * (2 * window - 1) + offset[None, :, None, :]
+    return index.reshape(window**2, window**2).double()
 
 
-@relative_position_index.wrong("Offsets start at -(M - 1): add M - 1 to both, or an index is negative.")
-def not_moved(window):
-    rows, columns = np.divmod(np.arange(window**2), window)
-    return (rows[:, None] - rows) * (2 * window - 1) + columns[:, None] - columns
+@relative_position_index.wrong("Query minus key, not key minus query.")
+def key_minus_query(window):
+    return _index(window, sign=-1)
 
 
-@relative_position_index.wrong("That is j less i: the offset is that of i, less that of j.")
-def the_other_way(window):
-    return index_of(window).T
+@relative_position_index.wrong("Rows carry the factor 2M - 1, not columns. (meshgrid's default swaps them too.)")
+def row_and_column_swapped(window):
+    return _index(window, order=(1, 0))
 
 
-@relative_position_index.wrong("The column runs fastest, not the row.")
-def row_runs_fastest(window):
-    rows, columns = np.divmod(np.arange(window**2), window)
-    return (columns[:, None] - columns + window - 1) * (2 * window - 1) + rows[:, None] - rows + window - 1
+@relative_position_index.wrong("Without the factor 2M - 1 different offsets share a number: (0, 1) and (1, 0).")
+def no_factor(window):
+    return _index(window, factor=1)
 
 
-@relative_position_index.wrong("A sum of both offsets gives (0, 1) and (1, 0) one row: multiply the row by 2M - 1.")
-def plain_sum(window):
-    rows, columns = np.divmod(np.arange(window**2), window)
-    return rows[:, None] - rows + columns[:, None] - columns + 2 * (window - 1)
+@relative_position_index.wrong("The factor is the number of offsets along a side, 2M - 1, not M.")
+def factor_of_the_window(window):
+    return _index(window, factor=window)
 
 
-@relative_position_index.wrong("Distances lose the sign: left and right are different positions.")
-def absolute(window):
-    rows, columns = np.divmod(np.arange(window**2), window)
-    dy, dx = abs(rows[:, None] - rows), abs(columns[:, None] - columns)
-    return (dy + window - 1) * (2 * window - 1) + dx + window - 1
+@relative_position_index.wrong("Offsets run from -(M-1) to M-1: there are 2M - 1 of them, not 2M.")
+def factor_two_m(window):
+    return _index(window, factor=2 * window)
 
 
-@relative_position_index.wrong("Move the offsets by M - 1, not by M: the smallest index is 0.")
-def moved_by_one_more(window):
-    return index_of(window) + 2 * window
+@relative_position_index.wrong("Move the offsets to start at 0: negative rows would count from the table's end.")
+def negative(window):
+    return _index(window, add=0)
 
 
-# --- the mask --------------------------------------------------------------------------------------------------------
+@relative_position_index.wrong("The smallest offset is -(M-1): add M - 1, not M.")
+def one_too_many(window):
+    return _index(window, add=window)
 
 
-def mask_of(height, width, window, shift):
-    """Ours: number the regions, compare the numbers within each window."""
-    bands = [
-        np.select([np.arange(s) >= s - shift, np.arange(s) >= s - window], [2, 1]) if shift else np.zeros(s, int)
-        for s in (height, width)
-    ]
-    ids = cut((3 * bands[0][:, None] + bands[1])[None, :, :, None], window).reshape(-1, window**2)
-    return np.where(ids[:, :, None] == ids[:, None, :], 0.0, -100.0)
+@relative_position_index.wrong("Move both offsets, not only the rows.")
+def rows_moved_alone(window):
+    return _index(window) - (window - 1)
 
 
-@st.composite
-def shifted(draw, most, windows):
-    """Draw a map's sides, a window and a shift."""
-    window = draw(st.sampled_from(windows))
-    return draw(st.integers(1, most)) * window, draw(st.integers(1, most)) * window, window, draw(
-        st.integers(0, window - 1)
-    )  # fmt: skip
+@relative_position_index.wrong("Left and right differ: take the signed offset, not the distance.")
+def distances(window):
+    places = np.array([(i, j) for i in range(window) for j in range(window)])
+    dy, dx = np.moveaxis(np.abs(places[:, None] - places[None]), -1, 0)
+    return dy * (2 * window - 1) + dx
 
 
-attention_mask = Exercise(
-    id="swin/attention_mask",
-    signature="attention_mask(height, width, window, shift) -> mask",
-    task="A map was rolled by shift up and to the left, then cut into windows of side M = window, row by row. Return "
-    "what is added to the attention logits, (windows, M^2, M^2): 0 where two tokens were in one piece before the roll, "
-    "-100 where the roll has brought them together. With shift 0 nothing is masked.",
-    task_zh="特征图先向上、向左各滚动 shift，再按行切成边长 M = window 的窗口。返回要加到注意力 logits 上的掩码，"
-    "形状 (窗口数, M^2, M^2)：滚动前就连在一起的 token 之间为 0，滚动后才碰到一起的为 -100。shift 为 0 时全为 0。",
-    reference=mask_of,
-    tiers=(shifted(2, (2, 3)), shifted(3, (1, 2, 3, 4))),
-    cost="O(H W M^2): a number for each pair within a window, computed once per map size",
-    hints=(
-        "Write a number on every token of the rolled map: the same number where they were one piece before.",
-        "Along a side three bands: up to -M, from -M to -shift, from -shift on. Nine regions; cut them into windows.",
-        "ids: the numbers of each window, flat; return where(ids[:, :, None] == ids[:, None, :], 0, -100).",
-    ),
-)
+@relative_position_index.wrong("One row per token: the shape is (M*M, M*M).")
+def four_axes(window):
+    return _index(window).reshape(window, window, window, window)
 
 
-@attention_mask.right
-def by_slices_of_the_map(height, width, window, shift):
-    ids, number = np.zeros((height, width)), 0
-    bands = (slice(0, -window), slice(-window, -shift), slice(-shift, None)) if shift else (slice(None),)
-    for rows in bands:
-        for columns in bands:
-            ids[rows, columns] = number
-            number += 1
-    ids = ids.reshape(height // window, window, width // window, window).swapaxes(1, 2).reshape(-1, window**2)
-    difference = ids[:, None, :] - ids[:, :, None]
-    return np.where(difference != 0, -100.0, 0.0)
+@relative_position_index.wrong("A window has M*M tokens: this is the index of one row of it.")
+def one_dimension(window):
+    return np.subtract.outer(np.arange(window), np.arange(window)) + window - 1
 
 
-@attention_mask.right
-def by_rolling_where_they_came_from(height, width, window, shift):
-    rows, columns = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
-    rolled = np.stack([np.roll(a, (-shift, -shift), (0, 1)) - a for a in (rows, columns)])  # how far each has moved
-    parts = rolled.reshape(2, height // window, window, width // window, window).swapaxes(2, 3)
-    parts = parts.reshape(2, -1, window**2)
-    return -100.0 * (parts[:, :, :, None] != parts[:, :, None, :]).any(axis=0)
-
-
-@attention_mask.right
-def by_loops_over_pairs(height, width, window, shift):
-    def together(a, b, side):
-        return (a >= side - shift) == (b >= side - shift)
-
-    masks, tokens = [], [(r, c) for r in range(window) for c in range(window)]
-    for top in range(0, height, window):
-        for left in range(0, width, window):
-            masks.append(
-                [
-                    [
-                        0 if together(top + r, top + s, height) and together(left + c, left + d, width) else -100
-                        for s, d in tokens
-                    ]
-                    for r, c in tokens
-                ]
-            )
-    return masks
-
-
-def _masked(bands_of, height, width, window, shift, *, times=3, low=-100.0):
-    rows, columns = bands_of(height), bands_of(width)
-    ids = cut((times * rows[:, None] + columns)[None, :, :, None], window).reshape(-1, window**2)
-    return np.where(ids[:, :, None] == ids[:, None, :], 0.0, low)
-
-
-def _came_in(side, shift):
-    return (np.arange(side) >= side - shift).astype(int)
-
-
-@attention_mask.wrong("The sign: a large number is taken away from the logits that must vanish.")
-def plus_a_hundred(height, width, window, shift):
-    return -mask_of(height, width, window, shift)
-
-
-@attention_mask.wrong("0 keeps and -100 forbids: here it is the other way.")
-def inverted(height, width, window, shift):
-    return -100.0 - mask_of(height, width, window, shift)
-
-
-@attention_mask.wrong("What is added to logits must be far below 0: a mask of 0 and 1 is for products.")
-def zeros_and_ones(height, width, window, shift):
-    return 1 + mask_of(height, width, window, shift) / 100
-
-
-@attention_mask.wrong("The map is cut at the shift given: do not assume M // 2.")
-def half_a_window(height, width, window, shift):
-    return mask_of(height, width, window, window // 2 if shift else 0)
-
-
-@attention_mask.wrong("Rolled up and left: what came in lies in the last rows and columns, not in the first.")
-def at_the_other_end(height, width, window, shift):
-    return _masked(lambda s: (np.arange(s) < shift).astype(int), height, width, window, shift)
-
-
-@attention_mask.wrong("Rows count too: two bands along the height, not along the width alone.")
-def columns_alone(height, width, window, shift):
-    return _masked(lambda s: _came_in(s, shift), height, width, window, shift, times=0)
-
-
-@attention_mask.wrong("Row and column need numbers that do not meet: with a plain sum two different regions share one.")
-def sums_meet(height, width, window, shift):
-    return _masked(lambda s: _came_in(s, shift), height, width, window, shift, times=1)
-
-
-@attention_mask.wrong("A slice from -0 is the whole axis: with shift 0 nothing is masked.")
-def from_minus_zero(height, width, window, shift):
-    if shift:
-        return mask_of(height, width, window, shift)
-    return mask_of(height, width, window, 1 if window > 1 else 0)
-
-
-@attention_mask.wrong("Windows go row by row: the mask's first axis is in another order.")
-def windows_by_columns(height, width, window, shift):
-    mask = mask_of(height, width, window, shift).reshape(height // window, width // window, window**2, window**2)
-    return mask.swapaxes(0, 1).reshape(-1, window**2, window**2)
-
-
-@attention_mask.wrong("Height and width are swapped.")
-def sides_of_the_mask_swapped(height, width, window, shift):
-    return mask_of(width, height, window, shift)
-
-
-@attention_mask.wrong("The windows along the edges hold two regions each: not the last window alone is masked.")
-def last_window_alone(height, width, window, shift):
-    mask = mask_of(height, width, window, shift)
-    mask[:-1] = 0.0
-    return mask
+@relative_position_index.wrong("Written for M = 7: the window is an argument.")
+def for_seven(window):
+    return _index(window, add=6, factor=13)
