@@ -134,7 +134,7 @@ class Lab:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
+def browser():
     chromium = find_chromium()
     if chromium is None:
         message = "no Chromium or Chrome found; install one or set VIVA_CHROMIUM to its path"
@@ -142,7 +142,12 @@ def lab(tmp_path_factory):
     ARTIFACTS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        server = Lab(tmp_path_factory.mktemp("lab"), browser)
-        yield server
-        server.close()
+        yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory, browser):
+    server = Lab(tmp_path_factory.mktemp("lab"), browser)
+    yield server
+    server.close()

@@ -3,7 +3,9 @@
 import json
 import time
 
-from .conftest import ARTIFACTS
+import pytest
+
+from .conftest import ARTIFACTS, Lab
 
 # The kernel's clock starts on the first morning; `day` moves it.
 CLOCK = """
@@ -20,11 +22,6 @@ with Progress()._transaction() as db:
     rows = {name: db.execute(f"SELECT * FROM {name} ORDER BY at, id").fetchall()
             for name in ("review", "undo", "attempt", "submission", "session", "plan")}
 print(json.dumps(rows))
-"""
-
-COUNT = """
-from helpers.interview.progress import Progress
-print(len(Progress().answers()))
 """
 JUDGE = """
 from helpers.interview.exercises import load
@@ -118,8 +115,16 @@ class Desk:
         self.page.locator(".viva-today", has_text="Done:").wait_for()
 
 
-def test_a_week(lab):
-    desk = Desk(lab)
+@pytest.fixture
+def own_lab(tmp_path, browser):
+    """A server whose learner has answered nothing yet, whatever other tests do."""
+    server = Lab(tmp_path, browser)
+    yield server
+    server.close()
+
+
+def test_a_week(own_lab):
+    desk, lab = Desk(own_lab), own_lab
     page = desk.page
     title = page.locator(".lm-DockPanel-tabBar .lm-mod-current")
     page.wait_for_timeout(1000)
