@@ -4,6 +4,7 @@ import socket
 import subprocess
 import time
 import urllib.request
+from importlib import import_module
 
 import nbformat
 import pytest
@@ -61,11 +62,9 @@ def wait_for(url, server):
 @pytest.mark.parametrize("topic", READY, ids=lambda topic: topic.notebook)
 def test_a_page_holds_every_explorer_of_its_topic_and_names_its_neighbors(topic, folder):
     page = nbformat.read(folder / f"{topic.number:02} {topic.title}.ipynb", as_version=4)
-    notebook = nbformat.read(topic.path, as_version=4)
-    pictures = [cell.id for cell in notebook.cells if "image/png" in str(cell.get("outputs"))]
     shown = [cell for cell in page.cells if not cell.source.startswith("%%capture")]
-    assert pictures
-    assert set(pictures) <= {cell.id for cell in shown}
+    pictures = [cell for cell in shown if "image/png" in str(cell.get("outputs"))]
+    assert len(pictures) >= len(import_module(f"helpers.explorers.{topic.stem}").examples())
     headings = [line for cell in shown for line in cell.source.split("\n") if line.startswith("### ")]
     assert len(headings) >= 1
     assert not any("show_source(" in cell.source for cell in shown)
