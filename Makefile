@@ -4,11 +4,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: lab author test portable bench mutants notebooks format
+.PHONY: lab author demo test test-classroom portable bench mutants notebooks format
 
 .venv/installed: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+.venv/classroom: .venv/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,classroom]'
 	touch $@
 
 lab: .venv/installed
@@ -17,13 +21,19 @@ lab: .venv/installed
 author: .venv/installed  # the notebooks of this folder instead of your own copy
 	$(BIN)/jupyter lab --config=jupyter_server_config.py notebooks
 
+demo: .venv/classroom  # the explorers on a projector
+	$(BIN)/python -m classroom.demo
+
 # two test processes share the cores; benchmarks keep all threads
 test: export OMP_NUM_THREADS ?= 1
 test: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pytest -n $(JOBS) --nbval --ignore tests/browser tests notebooks
+	$(BIN)/pytest -n $(JOBS) --nbval --ignore tests/browser --ignore tests/classroom tests notebooks
 	$(BIN)/pytest -n $(JOBS) tests/browser
+
+test-classroom: .venv/classroom
+	$(BIN)/pytest tests/classroom
 
 portable: .venv/installed  # the numbers again, as on other processors, with other threads, languages and time zones
 	$(BIN)/python -m tests.portable
