@@ -89,6 +89,10 @@ def test_parameters_are_the_published_ones():
     assert [layer.shift for layer in net if isinstance(layer, swin.SwinBlock)] == [0, 3] * 6
 
 
+def test_one_head_is_enough():
+    assert swin.WindowAttention(4, 2, 1)(torch.zeros(1, 4, 4)).shape == (1, 4, 4)
+
+
 def test_attention_is_torchs_with_bias_and_mask():
     torch.manual_seed(0)
     layer, x = swin.WindowAttention(6, 2, 3).double(), torch.randn(8, 4, 6, dtype=torch.float64)
@@ -177,6 +181,7 @@ def test_version_two():
         (lambda: swin.attention_macs(0, 1, 1), "height"),
         (lambda: swin.attention_macs(1, 1, 1, 0), "window"),
         (lambda: swin.cosine_logits(torch.zeros(2, 3), torch.zeros(2, 4)), "q and k"),
+        (lambda: swin.cosine_logits(torch.zeros(3, 2), torch.zeros(3, 4)), "q and k"),
         (lambda: swin.cosine_logits(torch.zeros(2, 3), torch.zeros(2, 3), 0.001), "tau"),
         (lambda: swin.log_spaced(1.0), "offset"),
     ],
