@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from matplotlib import colormaps
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba_array
 from matplotlib.patches import Rectangle
 from matplotlib.transforms import Affine2D
 
@@ -27,16 +28,18 @@ STEPS = (
     "whom the token sees",
     "rolled back",
 )
-TINTS = np.array(
-    [
-        [r, g, b]
-        for r, g, b in (
-            (0.55, 0.78, 0.95), (0.98, 0.86, 0.60), (0.62, 0.88, 0.78),
-            (0.97, 0.76, 0.62), (0.90, 0.78, 0.90), (0.99, 0.97, 0.68),
-            (0.78, 0.78, 0.78), (0.60, 0.72, 0.86), (0.93, 0.88, 0.80),
-        )
-    ]
-)  # fmt: skip
+PALETTE = (
+    theme.SKY,
+    theme.ORANGE,
+    theme.GREEN,
+    theme.VERMILLION,
+    theme.PURPLE,
+    theme.YELLOW,
+    "gray",
+    theme.BLUE,
+    "white",
+)
+TINTS = 0.4 + 0.6 * to_rgba_array(PALETTE)[:, :3]  # of the nine regions, light enough for black numbers
 
 
 class Shift(Explorer):
@@ -76,7 +79,9 @@ class Shift(Explorer):
         self.lines = self.live(LineCollection([], color=theme.INK, linewidth=3))
         for lines in (self.seen, self.lines):
             left.add_collection(lines, autolim=False)
-        self.numbers = self.live([left.text(0, 0, "", ha="center", va="center", fontsize=15) for _ in range(9)])
+        self.numbers = self.live(
+            [left.text(0, 0, "", ha="center", va="center", color="black", fontsize=15) for _ in range(9)]
+        )
         token = Rectangle((0, 0), 1, 1, fill=False, edgecolor=theme.VERMILLION, linewidth=4)
         self.token = self.live(left.add_patch(token))
         self.zoom = _zoomed([self.map, self.seen, self.lines, *self.numbers, self.token], left)
@@ -124,7 +129,8 @@ class Shift(Explorer):
         allowed = np.where(found.mask[:, :, None] == 0, 0.93, 0.25) * np.ones(3)
         if step >= 5:
             allowed[found.inside] = np.where(found.mask[found.inside][:, None] == 0, (0.98, 0.75, 0.55), 0.25)
-        self.mask.set_data(allowed if step >= 4 else np.ones((1, 1, 3)))
+        self.mask.set_data(allowed)
+        self.mask.set_visible(step >= 4)
         self.hidden.set_text("" if step >= 4 else "from step 4 on")
 
     def _number(self, found):
