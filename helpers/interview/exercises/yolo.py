@@ -157,7 +157,7 @@ def exp_detached(output, anchors, stride):
 def overlaps(draw, most):
     """Draw the IoUs of detections and objects, scores with ties, and a threshold."""
     n, m = draw(st.integers(1, most)), draw(st.integers(1, most))
-    iou = draw(arrays((n, m), (0.0, 0.25, 0.5, 0.5 + 2**-12, 0.75, 0.005, 1.0)))
+    iou = draw(arrays((n, m), (0.0, 0.25, 0.5, 0.5 - 2**-12, 0.75, 0.005, 1.0)))
     scores = draw(arrays(n, (0.1, 0.2, 0.5, 0.5 + 2**-12, 0.9, 0.0, 0.002, 1.0)))
     return iou, scores, draw(st.sampled_from([0.5, 0.75, 0.25]))
 
