@@ -32,7 +32,7 @@ test: .venv/installed
 	$(BIN)/pytest -n $(JOBS) --nbval --ignore tests/browser --ignore tests/classroom tests notebooks
 	$(BIN)/pytest -n $(JOBS) tests/browser
 
-test-classroom: .venv/classroom
+test-classroom: .venv/classroom  # what only a class needs
 	$(BIN)/pytest tests/classroom
 
 portable: .venv/installed  # the numbers again, as on other processors, with other threads, languages and time zones
