@@ -121,7 +121,7 @@ class Scales(Explorer):
     """Drag an object: the anchor of the most similar shape takes it, and with it one of three grids."""
 
     title = "Three grids, nine anchors"
-    size = 720, 330
+    size = 700, 330
 
     box = State(((130.0, 100.0, 280.0, 320.0),))
     anchors = Switch(label="show the anchors")
@@ -198,7 +198,7 @@ class Precision(Explorer):
 
     confidence = Slider(0.3, 0, 0.95, step=0.05, label="least confidence")
     suppress = Slider(0.95, 0.05, 1, step=0.05, label="NMS: greatest IoU kept")
-    method = Choice("all-point", list(yolo.METHODS), label="average")
+    method = Choice("all-point", list(yolo.METHODS), label="average", when=lambda v: v["curve"])
     curve = Switch(label="show the curve and its average")
 
     def draw(self, figure):
