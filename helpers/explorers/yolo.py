@@ -1,299 +1,406 @@
-"""Explorers of topic 22: objects in the cells of a grid, three scales of anchors, and thresholds of a detector."""
+"""Explorers of topic 22: who must answer for an object, what an output means, and how detections are judged."""
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.collections import LineCollection, PolyCollection
 
-from .. import theme
+from .. import datasets, theme
 from ..algorithms import yolo
-from ..algorithms.boxes import nms
+from ..algorithms.boxes import box_convert, box_iou, nms
+from .boxes import CANDIDATES, OBJECTS, SCORES
 from .controls import Choice, Slider, State, Switch, button
 from .explorer import Explorer
-from .handles import Boxes
+from .handles import Boxes, Points
 
-SIZE = 448  # pixels
-SCENE = ((40.0, 250.0, 150.0, 420.0), (210.0, 130.0, 330.0, 330.0), (300.0, 40.0, 420.0, 120.0))
-NEW = (20.0, 20.0, 90.0, 80.0)
-MOST = 8  # objects
+HEIGHT, WIDTH = 416, 640  # of the photograph's part: multiples of 32
+MOST = 12  # objects in a scene
+VERSIONS = "v1: one grid", "v3: three grids, nine anchors"
 
 
-class Cells(Explorer):
-    """Place objects: the cell that holds a center must answer for it, and answers for one object alone."""
+class Placed(Boxes):
+    """Boxes that a click adds and Delete removes."""
 
-    title = "Which cell answers"
-    size = 480, 460
+    SIDE = 70
 
-    grid = Choice(7, [3, 7, 13], label="cells along a side")
-    objects = State(SCENE)
-    chosen = Slider(1, 1, MOST, label="object whose numbers are shown")
+    def added(self, values, x, y):
+        if len(values[self.name]) == MOST:
+            return None
+        x, y = np.clip(x, self.SIDE / 2, WIDTH - self.SIDE / 2), np.clip(y, self.SIDE / 2, HEIGHT - self.SIDE / 2)
+        box = tuple(float(v) for v in (x - self.SIDE / 2, y - self.SIDE / 2, x + self.SIDE / 2, y + self.SIDE / 2))
+        return (*values[self.name], box), (len(values[self.name]), self._WHOLE)
+
+    def removed(self, values, part):
+        return values[self.name][: part[0]] + values[self.name][part[0] + 1 :]
+
+    def moved(self, values, part, dx, dy):
+        boxes = super().moved(values, part, dx, dy)
+        x1, y1, x2, y2 = boxes[part[0]]
+        return boxes if x2 - x1 >= 8 and y2 - y1 >= 8 else values[self.name]  # nothing is thinner than 8 px
+
+
+class Scene(Explorer):
+    """Place objects on a photograph; see which cell and which anchor must answer, and who gets no answer.
+
+    Click beside the boxes to add one, drag a middle, side or corner, press Delete to remove the chosen one.
+
+    Parameters
+    ----------
+    image : (height, width, 3) ndarray
+        Its first 416 rows and 640 columns are shown.
+    objects : (n, 4) array_like
+        x1, y1, x2, y2 in pixels.
+
+    Raises
+    ------
+    ValueError
+        As `yolo.encode_v3`.
+    """
+
+    title = "Who must answer"
+    size = 660, 450
+    photograph = True
+
+    version = Choice(VERSIONS[0], VERSIONS)
+    cells = Slider(7, 3, 19, label="cells along a side", when=lambda v: v["version"] == VERSIONS[0])
+    number = Slider(1, 1, MOST, label="read object")
+    objects = State(())
+
+    def __init__(self, image, objects):
+        yolo.encode_v3(objects, (HEIGHT, WIDTH))
+        self.image = np.asarray(image)[:HEIGHT, :WIDTH]
+        super().__init__(objects={"value": tuple(tuple(map(float, box)) for box in objects)})
 
     def draw(self, figure):
         axes = figure.subplots()
-        axes.set(xlim=(-4, SIZE + 4), ylim=(SIZE + 4, -4), xticks=[0, SIZE], yticks=[0, SIZE], aspect="equal")
-        axes.set(title="Drag boxes, their sides, their corners", xlabel="x (pixels)", ylabel="y (pixels)")
-        self.taken = self.live(axes.add_collection(PolyCollection([], facecolor=theme.SKY, alpha=0.5), autolim=False))
-        crowd = PolyCollection([], facecolor=theme.VERMILLION, alpha=0.6, hatch="//", edgecolor=theme.INK)
-        self.crowded = self.live(axes.add_collection(crowd, autolim=False))
-        self.lines = self.live(axes.add_collection(LineCollection([], color=theme.MUTED, linewidth=1), autolim=False))
-        self.boxes = self.live(
-            axes.add_collection(PolyCollection([], facecolor="none", edgecolor=theme.INK), autolim=False)
-        )
-        (self.centers,) = self.live(axes.plot([], [], "o", color=theme.INK, ms=6, linestyle=""))
-        self.names = self.live([axes.text(0, 0, "", fontsize=13, va="bottom") for _ in range(MOST)])
-        self.hand(Boxes(axes, "objects"))
+        axes.imshow(self.image, extent=(0, WIDTH, HEIGHT, 0), alpha=0.75)
+        axes.set(xlabel="x (px)", ylabel="y (px)")
+        (self.grid,) = self.live(axes.plot([], [], "-", color="black", linewidth=0.8, alpha=0.45))
+        (self.cell,) = self.live(axes.fill([0], [0], facecolor=theme.SKY, alpha=0.75, linewidth=0, label="answers"))
+        clash = {"facecolor": theme.VERMILLION, "alpha": 0.75, "hatch": "//", "edgecolor": "black", "linewidth": 0}
+        (self.clash,) = self.live(axes.fill([0], [0], **clash, label="asked twice"))
+        (self.prior,) = self.live(axes.plot([], [], ":", color=theme.PURPLE, linewidth=3, label="anchor (v3)"))
+        (self.kept,) = self.live(axes.plot([], [], "-", color=theme.YELLOW, linewidth=3.5, label="decoded"))
+        (self.lost,) = self.live(axes.plot([], [], "--", color="black", linewidth=3, label="lost"))
+        disc = {"boxstyle": "square,pad=0.2", "facecolor": theme.YELLOW, "edgecolor": "none"}
+        look = {"color": "black", "ha": "center", "va": "center", "fontsize": 9, "bbox": disc}
+        self.names = self.live([axes.text(0, 0, str(n + 1), **look) for n in range(MOST)])
+        figure.legend(loc="outside lower center", ncols=5, columnspacing=1.4, handlelength=2.2, fontsize=11)
+        self.hand(Placed(axes, "objects"))
 
-    def highest(self, values):
-        return {"chosen": len(values["objects"])}
+    def solve(self, version, cells, number, objects):
+        boxes = np.array(objects, dtype=float).reshape(-1, 4)
+        number = min(number, len(boxes))
+        return self._by_cell(boxes, number, cells) if version == VERSIONS[0] else self._by_anchor(boxes, number)
 
-    @button("Add an object")
-    def add(self, values):
-        return {"objects": (*values["objects"], NEW)[:MOST]}
+    def _by_cell(self, boxes, number, cells):
+        target, kept = yolo.encode_v1(boxes, np.zeros(len(boxes)), (HEIGHT, WIDTH), (cells, cells))
+        decoded, scores = yolo.decode_v1(target, (HEIGHT, WIDTH))
+        decoded = decoded[scores.max(axis=1) > 0][::2]  # both boxes of a cell say the same
+        step = np.array([WIDTH, HEIGHT]) / cells
+        places = np.minimum(((boxes[:, :2] + boxes[:, 2:]) / 2 / step).astype(int), cells - 1)
+        says, by = {}, ""
+        if number:
+            column, row = places[number - 1]
+            own = yolo.encode_v1(boxes[[number - 1]], [0], (HEIGHT, WIDTH), (cells, cells))[0][row, column, :4]
+            says = dict(zip(("x in the cell", "y in the cell", "width of 1", "height of 1"), own, strict=True))
+            by = f"cell: row {row}, column {column}"
+        steps = np.tile(step, (len(boxes), 1))
+        return _Answers(boxes, kept, decoded, places, places * steps, steps, boxes[:0], _grid(*step), number, by, says)
 
-    @button("Remove the last")
-    def remove(self, values):
-        return {"objects": values["objects"][:-1] or SCENE[:1]}
+    def _by_anchor(self, boxes, number):
+        keys, t = yolo.encode_v3(boxes, (HEIGHT, WIDTH))
+        first = np.unique(keys, axis=0, return_index=True)[1]
+        kept = np.isin(np.arange(len(boxes)), first)
+        decoded, priors = _decoded(keys[kept], t[kept])
+        steps = np.array(yolo.STRIDES)[keys[:, [0, 0]]]
+        corners = keys[:, 2:0:-1] * steps
+        says, by, stride = {}, "", 32
+        if number:
+            scale, row, column, anchor = keys[number - 1]
+            stride, (width, height) = yolo.STRIDES[scale], yolo.ANCHORS[3 * scale + anchor]
+            says = dict(zip(("tx", "ty", "tw", "th"), t[number - 1], strict=True))
+            by = f"stride {stride}: row {row}, column {column}, anchor {width} x {height}"
+        return _Answers(boxes, kept, decoded, keys, corners, steps, priors, _grid(stride, stride), number, by, says)
 
-    def solve(self, grid, objects, chosen):
-        boxes = np.array([_at_least_a_pixel(box) for box in objects])
-        target, lost = yolo.encode_v1(boxes, np.zeros(len(boxes), dtype=int), SIZE, grid, classes=1)
-        cells = (((boxes[:, :2] + boxes[:, 2:]) / 2) * grid // SIZE).clip(max=grid - 1).astype(int)[:, ::-1]
-        return _Encoded(grid, boxes, target, lost, cells, min(chosen, len(boxes)) - 1)
-
-    def show(self, found):
-        side, crowded = SIZE / found.grid, {tuple(found.cells[n]) for n in found.lost}
-        squares = {(r, c): _corners(c * side, r * side, (c + 1) * side, (r + 1) * side) for r, c in found.cells}
-        self.taken.set_verts([square for cell, square in squares.items() if cell not in crowded])
-        self.crowded.set_verts([squares[cell] for cell in crowded])
-        at = np.arange(found.grid + 1) * side
-        self.lines.set_segments([[(a, 0), (a, SIZE)] for a in at] + [[(0, a), (SIZE, a)] for a in at])
-        self.boxes.set_verts([_corners(*box) for box in found.boxes])
-        self.boxes.set_linewidth([4 if n == found.chosen else 2 for n in range(len(found.boxes))])
-        self.boxes.set_linestyle(["--" if n in found.lost else "-" for n in range(len(found.boxes))])
-        self.centers.set_data(*((found.boxes[:, :2] + found.boxes[:, 2:]) / 2).T)
+    def show(self, a):
+        self.grid.set_data(*a.lines)
+        corner = np.hstack([a.corners, a.corners + a.steps])
+        clash = (a.keys[:, None] == a.keys).all(axis=-1).sum(axis=1) > 1
+        self.cell.set_xy(_polygon(corner[~clash]))
+        self.clash.set_xy(_polygon(corner[clash]))
+        self.clash.set_visible(bool(clash.any()))
+        self.prior.set_data(*_outline(a.priors))
+        self.kept.set_data(*_outline(a.decoded))
+        self.lost.set_data(*_outline(a.boxes[~a.kept]))
         for n, name in enumerate(self.names):
-            name.set_text(str(n + 1) if n < len(found.boxes) else "")
-            if n < len(found.boxes):
-                name.set_position((found.boxes[n, 0] + 4, found.boxes[n, 1] - 2))
+            name.set_visible(n < len(a.boxes))
+            if n < len(a.boxes):
+                name.set_position(a.boxes[n, :2] + 10)
 
-    def readouts(self, found):
-        row, column = found.cells[found.chosen]
-        x, y, w, h, _ = found.target[row, column, :5]
-        taken = found.chosen in found.lost
-        numbers = "lost: the cell is taken" if taken else f"{x:.2f}, {y:.2f}"
+    def readouts(self, a):
+        said = {f"{a.number}: {name}": float(value) for name, value in a.says.items()}
+        if a.number:
+            said = {f"{a.number} " + ("is answered by" if a.kept[a.number - 1] else "is lost: taken is"): a.by} | said
         return {
-            "objects": len(found.boxes),
-            "lost to a taken cell": len(found.lost),
-            "object": found.chosen + 1,
-            "its cell (row, column)": f"{row}, {column}",
-            "x, y within the cell": numbers,
-            "w, h, shares of the image": "-" if taken else f"{w:.2f}, {h:.2f}",
+            "objects": len(a.boxes),
+            "outputs that answer": int(a.kept.sum()),
+            "lost to a collision": int((~a.kept).sum()),
+            **said,
         }
 
+    @button("Crowd")
+    def crowd(self, values):
+        """A row of small objects, as close as the heads of a crowd."""
+        return {"objects": tuple((150.0 + 34 * n, 330.0, 178.0 + 34 * n, 372.0) for n in range(10))}
 
-class _Encoded(NamedTuple):
-    grid: int
+    @button("One center")
+    def one_center(self, values):
+        return {"objects": ((220.0, 108.0, 420.0, 308.0), (295.0, 183.0, 345.0, 233.0))}
+
+
+class _Answers(NamedTuple):
+    """Objects and which are kept; boxes decoded; keys that collide; cells; anchors' boxes; grid; the object read."""
+
     boxes: np.ndarray
-    target: np.ndarray
-    lost: list
-    cells: np.ndarray  # of each object, row and column
-    chosen: int
+    kept: np.ndarray
+    decoded: np.ndarray
+    keys: np.ndarray
+    corners: np.ndarray
+    steps: np.ndarray
+    priors: np.ndarray
+    lines: np.ndarray
+    number: int
+    by: str
+    says: dict
 
 
-def _corners(x1, y1, x2, y2):
-    return [(x1, y1), (x2, y1), (x2, y2), (x1, y2)]
+def _decoded(where, t):
+    """What version 3's outputs say, each decoded by itself, and their anchors in the middle of the cells."""
+    boxes, priors = np.empty((len(t), 4)), np.empty((len(t), 4))
+    for n, ((scale, row, column, anchor), each) in enumerate(zip(where, t, strict=True)):
+        stride, size = yolo.STRIDES[scale], yolo.ANCHORS[3 * scale + anchor]
+        output = np.r_[each, 0].reshape(1, 1, 1, 5)
+        corner = np.array([column, row] * 2) * stride
+        boxes[n] = yolo.decode_v3(output, [size], stride)[0][0] + corner
+        priors[n] = yolo.decode_v3(0 * output, [size], stride)[0][0] + corner
+    return boxes, priors
 
 
-def _at_least_a_pixel(box, size=SIZE):
-    """The box within the image, and no thinner than a pixel: a hand can squeeze it to a line."""
-    x1, y1, x2, y2 = np.clip(box, 0, size)
-    x1, y1 = min(x1, size - 1), min(y1, size - 1)
-    return x1, y1, max(x2, x1 + 1), max(y2, y1 + 1)
+def _grid(width, height):
+    """Lines between cells of this size, as one broken line."""
+    xs, ys = np.arange(0, WIDTH + 0.5, width), np.arange(0, HEIGHT + 0.5, height)
+    lines = [((x, x, np.nan), (0, HEIGHT, np.nan)) for x in xs] + [((0, WIDTH, np.nan), (y, y, np.nan)) for y in ys]
+    return np.concatenate(lines, axis=1)
 
 
-# --- three scales ----------------------------------------------------------------------------------------------------
-
-WIDE = 416
+# --- one output ------------------------------------------------------------------------------------------------------
 
 
-class Scales(Explorer):
-    """Drag an object: the anchor of the most similar shape takes it, and with it one of three grids."""
+class Decode(Explorer):
+    """Four raw numbers and an anchor make a box. Drag the cell on the photograph, slide the numbers."""
 
-    title = "Three grids, nine anchors"
-    size = 700, 330
+    title = "Four numbers become a box"
+    size = 660, 440
+    photograph = True
 
-    box = State(((130.0, 100.0, 280.0, 320.0),))
-    anchors = Switch(label="show the anchors")
+    anchor = Choice(4, {f"stride {yolo.STRIDES[n // 3]}: {w} x {h} px": n for n, (w, h) in enumerate(yolo.ANCHORS)})
+    tx = Slider(0.0, -6.0, 6.0, step=0.1)
+    ty = Slider(0.0, -6.0, 6.0, step=0.1)
+    tw = Slider(0.0, -2.0, 2.0, step=0.05)
+    th = Slider(0.0, -2.0, 2.0, step=0.05)
+    sigmoid = Switch(True, label="sigmoid on tx, ty")
+    cell = State(((330.0, 215.0),))
+
+    def __init__(self, image):
+        self.image = np.asarray(image)[:HEIGHT, :WIDTH]
+        super().__init__()
 
     def draw(self, figure):
-        self.axes = figure.subplots(1, 3)
-        self.cells, self.outlines, self.shapes = [], [], []
-        for axes, stride in zip(self.axes, yolo.STRIDES, strict=True):
-            axes.set(xlim=(-2, WIDE + 2), ylim=(WIDE + 2, -2), xticks=[], yticks=[], aspect="equal")
-            axes.set_title(f"{WIDE // stride} x {WIDE // stride} cells of {stride}")
-            at = range(0, WIDE + 1, stride)
-            lines = [[(a, 0), (a, WIDE)] for a in at] + [[(0, a), (WIDE, a)] for a in at]
-            axes.add_collection(LineCollection(lines, color=theme.MUTED, linewidth=0.3), autolim=False)
-            cell = PolyCollection([], facecolor=theme.VERMILLION, edgecolor=theme.VERMILLION)
-            shapes = PolyCollection([], facecolor="none", edgecolor=theme.BLUE, linestyle="--", linewidth=2)
-            outline = PolyCollection([], facecolor="none", edgecolor=theme.INK, linewidth=3)
-            for kept, artist in ((self.cells, cell), (self.shapes, shapes), (self.outlines, outline)):
-                kept.append(self.live(axes.add_collection(artist, autolim=False)))
-            self.hand(Boxes(axes, "box"))
+        axes = figure.subplots()
+        axes.imshow(self.image, extent=(0, WIDTH, HEIGHT, 0), alpha=0.75)
+        axes.set(xlabel="x (px)", ylabel="y (px)", xlim=(0, WIDTH), ylim=(HEIGHT, 0))
+        (self.grid,) = self.live(axes.plot([], [], "-", color="black", linewidth=0.6, alpha=0.45))
+        (self.place,) = self.live(axes.fill([0], [0], facecolor=theme.SKY, linewidth=0, alpha=0.9, label="cell"))
+        (self.prior,) = self.live(axes.plot([], [], ":", color="black", linewidth=3, label="anchor"))
+        (self.box,) = self.live(axes.plot([], [], "-", color=theme.YELLOW, linewidth=4, label="decoded box"))
+        dot = {"color": theme.VERMILLION, "markeredgecolor": "black", "markersize": 9}
+        (self.center,) = self.live(axes.plot([], [], "o", **dot, label="its center"))
+        figure.legend(loc="outside lower center", ncols=4, fontsize=11)
+        self.hand(Points(axes, "cell"))
 
-    def solve(self, box, anchors):
-        box = np.array([_at_least_a_pixel(box[0], WIDE)])
-        ((best, grid, row, column),) = yolo.assign_anchors(box)
-        return box[0], int(best), int(grid), int(row), int(column), anchors
+    def solve(self, anchor, tx, ty, tw, th, sigmoid, cell):
+        stride, size = yolo.STRIDES[anchor // 3], yolo.ANCHORS[anchor]
+        last = np.array([WIDTH, HEIGHT]) // stride - 1
+        corner = np.minimum(np.array(cell[0]) // stride, last).astype(int)
+        box = yolo.decode_v3(np.array([tx, ty, tw, th, 0]).reshape(1, 1, 1, 5), [size], stride)[0][0]
+        if not sigmoid:  # as someone who forgets it: the raw numbers count cells
+            box = box_convert([[tx * stride, ty * stride, *(size * np.exp([tw, th]))]], "cxcywh", "xyxy")[0]
+        return _Output(stride, corner, np.array(size), box + np.tile(corner * stride, 2))
 
-    def show(self, solution):
-        box, best, grid, row, column, anchors = solution
-        center = (box[:2] + box[2:]) / 2
-        for k in range(3):
-            stride = yolo.STRIDES[k]
-            square = _corners(column * stride, row * stride, (column + 1) * stride, (row + 1) * stride)
-            self.cells[k].set_verts([square] if k == grid else [])
-            self.outlines[k].set_verts([_corners(*box)])
-            half = yolo.ANCHORS[3 * k : 3 * k + 3] / 2
-            self.shapes[k].set_verts([_corners(*(center - one), *(center + one)) for one in half] if anchors else [])
-            self.shapes[k].set_linewidth([4 if 3 * k + n == best else 1.5 for n in range(3)])
+    def show(self, output):
+        low = output.corner * output.stride
+        middle = low + output.stride / 2
+        self.grid.set_data(*_grid(output.stride, output.stride))
+        self.place.set_xy(_polygon(np.array([[*low, *(low + output.stride)]])))
+        self.prior.set_data(*_outline([[*(middle - output.size / 2), *(middle + output.size / 2)]]))
+        self.box.set_data(*_outline([output.box]))
+        self.center.set_data(*np.transpose([(output.box[:2] + output.box[2:]) / 2]))
 
-    def readouts(self, solution):
-        box, best, grid, row, column, anchors = solution
-        w, h = box[2:] - box[:2]
-        said = {
-            "width, height (pixels)": f"{w:.0f}, {h:.0f}",
-            "answering grid": f"{WIDE // yolo.STRIDES[grid]} x {WIDE // yolo.STRIDES[grid]}",
-            "cell (row, column)": f"{row}, {column}",
+    def readouts(self, output):
+        column, row = output.corner
+        x, y = (output.box[:2] + output.box[2:]) / 2
+        width, height = output.box[2:] - output.box[:2]
+        inside = (np.array([x, y]) // output.stride == output.corner).all()
+        return {
+            "grid, rows x columns": f"{HEIGHT // output.stride} x {WIDTH // output.stride}",
+            "row of the cell": int(row),
+            "column of the cell": int(column),
+            "center x (px)": float(x),
+            "center y (px)": float(y),
+            "width (px)": float(width),
+            "height (px)": float(height),
+            "center within its cell": "yes" if inside else "no",
         }
-        if anchors:
-            x, y = (box[:2] + box[2:]) / 2 / yolo.STRIDES[grid] % 1
-            sizes = np.log([w, h] / yolo.ANCHORS[best])
-            said["anchor (pixels)"] = " x ".join(f"{side:.0f}" for side in yolo.ANCHORS[best])
-            said["sigmoid(tx), sigmoid(ty)"] = f"{x:.2f}, {y:.2f}"
-            said["tw, th"] = ", ".join(f"{t + 0:.2f}" for t in sizes)
-        return said
 
 
-# --- thresholds ------------------------------------------------------------------------------------------------------
+class _Output(NamedTuple):
+    """Pixels between cells; the cell (column, row); the anchor's size; the decoded box."""
 
-TRUTH = np.array(
-    [
-        *((30, 40, 130, 150), (90, 70, 190, 190), (250, 40, 330, 190)),
-        *((300, 240, 420, 400), (60, 260, 160, 410), (200, 300, 260, 380)),
-    ],
-    dtype=float,
-)
+    stride: int
+    corner: np.ndarray
+    size: np.ndarray
+    box: np.ndarray
 
 
-class Precision(Explorer):
-    """A detector's raw boxes on a scene of six objects, thinned out by two thresholds; the curve and its averages.
+# --- detections ------------------------------------------------------------------------------------------------------
 
-    A detection is right if it is the first on its object with an IoU of 0.5 or more.
+KINDS = {"the area": 0, "11 points": 11, "101 points": 101}
+
+
+class Detections(Explorer):
+    """Suppress, match and rank detections on a photograph: the precision-recall curve and its average, three ways.
+
+    Parameters
+    ----------
+    image : (height, width, 3) ndarray
+    candidates : (n, 4) array_like
+        x1, y1, x2, y2 in pixels.
+    scores : (n,) array_like in [0, 1]
+    objects : (m, 4) array_like
+
+    Raises
+    ------
+    ValueError
+        As `boxes.nms` and `yolo.match_detections`.
     """
 
-    title = "Thresholds, precision and recall"
-    size = 700, 390
+    title = "From detections to average precision"
+    size = 690, 380
+    photograph = True
 
-    confidence = Slider(0.3, 0, 0.95, step=0.05, label="least confidence")
-    suppress = Slider(0.95, 0.05, 1, step=0.05, label="NMS: greatest IoU kept")
-    method = Choice("all-point", list(yolo.METHODS), label="average", when=lambda v: v["curve"])
-    curve = Switch(label="show the curve and its average")
+    suppress = Slider(0.5, 0.0, 1.0, step=0.02, label="NMS threshold (IoU)")
+    keep = Slider(0.0, 0.0, 1.0, step=0.02, label="keep scores from")
+    match = Slider(0.5, 0.1, 0.95, step=0.05, label="a match needs IoU")
+    kind = Choice(0, KINDS, label="average over")
+
+    def __init__(self, image, candidates, scores, objects):
+        nms(candidates, scores, 0.5)
+        self.iou = box_iou(candidates, objects)
+        self.image, self.objects = np.asarray(image), np.asarray(objects, dtype=float)
+        self.candidates, self.scores = np.asarray(candidates, dtype=float), np.asarray(scores, dtype=float)
+        super().__init__()
 
     def draw(self, figure):
-        left, right = figure.subplots(1, 2)
-        left.set(xlim=(0, SIZE), ylim=(SIZE, 0), xticks=[], yticks=[], aspect="equal")
-        left.set_title("Solid: right; dashed: wrong")
-        truth = [_corners(*box) for box in TRUTH]
-        left.add_collection(PolyCollection(truth, facecolor=theme.MUTED, alpha=0.3, edgecolor="none"), autolim=False)
-        looks = (theme.GREEN, "-", 3), (theme.VERMILLION, "--", 1.5)
-        self.found = [
-            self.live(
-                left.add_collection(
-                    PolyCollection([], facecolor="none", edgecolor=color, linestyle=dashes, linewidth=width),
-                    autolim=False,
-                )
-            )
-            for color, dashes, width in looks
-        ]
-        right.set(title="Precision and recall", xlabel="recall", ylabel="precision", xlim=(0, 1.03), ylim=(0, 1.05))
-        right.grid()
-        (self.points,) = self.live(right.plot([], [], "o", color=theme.INK, ms=5, linestyle=""))
-        (self.best,) = self.live(right.plot([], [], color=theme.BLUE, marker="", drawstyle="steps-pre"))
-        (self.samples,) = self.live(right.plot([], [], "|", color=theme.VERMILLION, ms=11, mew=2, linestyle=""))
-        (self.now,) = self.live(right.plot([], [], "s", color=theme.ORANGE, ms=11, mec=theme.INK))
+        scene, chart = figure.subplots(1, 2, width_ratios=[1.35, 1])
+        height, width, _ = self.image.shape
+        scene.imshow(self.image, extent=(0, width, height, 0), alpha=0.75)
+        scene.set_axis_off()
+        scene.plot(*_outline(self.objects), ":", color="black", linewidth=1.5, label="objects")
+        (self.true,) = self.live(scene.plot([], [], "-", color=theme.YELLOW, linewidth=3, label="true"))
+        (self.false,) = self.live(scene.plot([], [], "--", color=theme.VERMILLION, linewidth=2.5, label="false"))
+        chart.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.05), xlabel="recall", ylabel="precision", box_aspect=1)
+        chart.grid()
+        self.area = self.live(chart.fill([0], [0], facecolor=theme.SKY, alpha=0.5)[0])
+        (self.curve,) = self.live(chart.plot([], [], "o-", color=theme.BLUE, label="measured"))
+        (self.hull,) = self.live(chart.plot([], [], "-", color=theme.INK, linewidth=2, label="made monotone"))
+        look = {"color": theme.ORANGE, "markeredgecolor": theme.INK, "markersize": 6}
+        (self.points,) = self.live(chart.plot([], [], "s", **look, label="averaged"))
+        handles = [*scene.lines, *chart.lines]
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=6, fontsize=10, columnspacing=0.9, handlelength=1.6
+        )
 
-    def solve(self, confidence, suppress, method, curve):
-        boxes, scores, right = _thinned(suppress)
-        kept = scores >= confidence
-        precision, recall = yolo.precision_recall(scores, right, len(TRUTH))
-        averages = {name: yolo.average_precision(scores, right, len(TRUTH), name) for name in yolo.METHODS}
-        return _Thinned(boxes[kept], right[kept], precision, recall, averages, method, curve)
+    def solve(self, suppress, keep, match, kind):
+        rows = nms(self.candidates, self.scores, suppress)
+        rows = rows[self.scores[rows] >= keep]
+        matches = np.where(self.iou[rows].max(axis=1, initial=0) >= match, self.iou[rows].argmax(axis=1), -1)
+        truths = len(self.objects)
+        precision, recall = yolo.precision_recall(self.scores[rows], matches, truths)
+        average = {name: yolo.average_precision(self.scores[rows], matches, truths, n) for name, n in KINDS.items()}
+        hit = np.diff(recall, prepend=0) > 0
+        return _Judged(self.candidates[rows], hit, precision, recall, average, kind)
 
-    def show(self, found):
-        for artist, which in zip(self.found, (found.right, ~found.right), strict=True):
-            artist.set_verts([_corners(*box) for box in found.boxes[which]])
-        n = len(found.boxes)
-        precision, recall = found.precision, found.recall
-        self.now.set_data(*(([recall[n - 1]], [precision[n - 1]]) if n else ([0], [1])))
-        best = np.maximum.accumulate(precision[::-1])[::-1]
-        self.points.set_data(*((recall, precision) if found.curve else ([], [])))
-        self.best.set_data(*(([0, *recall], [best[0], *best]) if found.curve else ([], [])))
-        at = np.linspace(0, 1, int(found.method.partition("-")[0])) if found.method != "all-point" else np.array([])
-        reached = np.append(best, 0)[np.searchsorted(recall, at - 1e-12)]
-        self.samples.set_data(*((at, reached) if found.curve else ([], [])))
+    def show(self, judged):
+        self.true.set_data(*_outline(judged.boxes[judged.hit]))
+        self.false.set_data(*_outline(judged.boxes[~judged.hit]))
+        self.curve.set_data(judged.recall, judged.precision)
+        best = np.maximum.accumulate(judged.precision[::-1])[::-1]
+        x, y = np.repeat(np.r_[0, judged.recall], 2)[1:], np.repeat(np.r_[best, 0], 2)[:-1]
+        x = x[: len(y)]
+        self.hull.set_data(x, y)
+        self.area.set_visible(not judged.kind)
+        self.area.set_xy(np.column_stack([np.r_[0, x, x[-1:]], np.r_[0, y, 0 * y[-1:]]]) if len(x) else [[0, 0]])
+        at = np.linspace(0, 1, judged.kind) if judged.kind else np.empty(0)
+        self.points.set_data(at, [best[judged.recall >= r - 1e-9].max(initial=0) for r in at])
 
-    def readouts(self, found):
-        right = int(found.right.sum())
-        said = {
-            "detections shown": len(found.right),
-            "right": right,
-            "wrong": len(found.right) - right,
-            "objects missed": len(TRUTH) - right,
-            "precision": round(right / max(len(found.right), 1), 2),
-            "recall": round(right / len(TRUTH), 2),
+    def readouts(self, judged):
+        return {
+            "detections": len(judged.hit),
+            "true": int(judged.hit.sum()),
+            "false": int((~judged.hit).sum()),
+            "objects missed": len(self.objects) - int(judged.hit.sum()),
+            **{f"average precision, {name}": value for name, value in judged.average.items()},
         }
-        if found.curve:
-            said |= {f"average precision, {found.method}": round(found.averages[found.method], 3)}
-        return said
 
 
-class _Thinned(NamedTuple):
+class _Judged(NamedTuple):
+    """Detections by score, which are true, precision and recall after each; the averages; what is shown of them."""
+
     boxes: np.ndarray
-    right: np.ndarray
-    precision: np.ndarray  # of all that NMS keeps, whatever their confidence
+    hit: np.ndarray
+    precision: np.ndarray
     recall: np.ndarray
-    averages: dict
-    method: str
-    curve: bool
-
-
-@cache
-def raw_detections():
-    """Several shaky boxes for each object but one, and a few of nothing: (n, 4) boxes and (n,) scores."""
-    rng = np.random.default_rng(4)
-    boxes, scores = [], []
-    for n, truth in enumerate(TRUTH[:-1]):
-        for k in range(4):
-            shaken = truth + rng.integers(-9, 10, 4) * (1 + k / 2)
-            boxes.append(shaken)
-            scores.append(0.95 - 0.06 * n - 0.13 * k)
-    for x, y, score in ((350, 60, 0.72), (30, 180, 0.55), (220, 220, 0.4), (370, 150, 0.25)):
-        boxes.append((x, y, x + 60, y + 60))
-        scores.append(score)
-    return np.clip(np.round(boxes), 0, SIZE), np.array(scores).round(2)
-
-
-@cache
-def _thinned(suppress):
-    """What NMS keeps, best score first, and which of it is right."""
-    boxes, scores = raw_detections()
-    keep = nms(boxes, scores, suppress)
-    boxes, scores = boxes[keep], scores[keep]
-    return boxes, scores, yolo.match_detections(boxes, scores, TRUTH)
+    average: dict
+    kind: int
 
 
 def examples():
-    """Every explorer of this topic, for tests and benchmarks: name -> function that builds it."""
-    return {"Cells": Cells, "Scales": Scales, "Precision": Precision}
+    """Every explorer of this topic on real data, for tests and benchmarks: name -> function that builds it."""
+    china = datasets.photograph("china.jpg")
+    # four false ones: two on the sky, one on the roof's end, one across tree and bush
+    false = [[420, 20, 520, 110], [20, 15, 75, 120], [300, 110, 420, 200], [450, 180, 600, 330]]
+    shift = [[6, 4, 0, -6], [-8, 10, 20, 14], [0, 3, 4, 2], [25, 20, -10, 0], [14, -12, 0, -30]]  # no box is perfect
+    return {
+        "Scene": lambda: Scene(china, np.minimum(OBJECTS, [WIDTH, HEIGHT] * 2)),
+        "Decode": lambda: Decode(china),
+        "Detections": lambda: Detections(
+            china, np.vstack([CANDIDATES, false]), np.r_[SCORES, 0.89, 0.64, 0.93, 0.5], OBJECTS + shift
+        ),
+    }
+
+
+def _polygon(rows):
+    """All boxes as one polygon, to be filled: parts begin and end in one place, so what joins them has no area."""
+    if not len(rows):
+        return np.zeros((1, 2))
+    x1, y1, x2, y2 = rows.T
+    zero = np.zeros(len(rows))
+    x, y = np.stack([zero, x1, x2, x2, x1, x1, zero]), np.stack([zero, y1, y1, y2, y2, y1, zero])
+    return np.column_stack([x.T.ravel(), y.T.ravel()])
+
+
+def _outline(rows):
+    """The sides of all boxes as one line, broken between them."""
+    x1, y1, x2, y2 = np.asarray(rows, dtype=float).reshape(-1, 4).T
+    gap = np.full(len(x1), np.nan)
+    return np.stack([x1, x2, x2, x1, x1, gap]).T.ravel(), np.stack([y1, y1, y2, y2, y1, gap]).T.ravel()

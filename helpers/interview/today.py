@@ -284,7 +284,7 @@ def predictions(notebook):
     for cell in cells:
         text = "".join(cell["source"])
         asked = cell["cell_type"] == "markdown" and re.search(r"(?ms)^\*\*Predict.*?(?=\n\n\*\*Predict|\Z)", text)
-        if asked and name is None:
+        if asked and (question is None or name is None):
             question = asked[0]
         if cell["cell_type"] == "code" and (built := re.search(_BUILT, text)) and built[1] in examples:
             name = built[1]

@@ -1,403 +1,445 @@
-"""Topic 22: boxes out of a grid, which detections are right, and the average precision."""
+"""Topic 22: decode version 3's output, assign anchors, and average precision."""
 
 import numpy as np
-import torch
 from hypothesis import strategies as st
 
+from ...algorithms import yolo
 from . import Exercise, arrays
 
-# --- boxes out of a grid ---------------------------------------------------------------------------------------------
+# --- decode ----------------------------------------------------------------------------------------------------------
 
 
-@st.composite
-def grids(draw, values, most, strides):
-    """Draw raw numbers of a grid, anchors and a stride."""
-    height, width, several = (draw(st.integers(1, most)) for _ in range(3))
-    anchors = draw(arrays((several, 2), (1.0, 2.0, 10.0, 13.5, 30.0, 116.0)))
-    return draw(arrays((height, width, several, 4), values)), anchors, draw(st.sampled_from(strides))
+def reference_decode(t, anchors, stride):
+    """Boxes of every cell and anchor, kept in the shape of the grid."""
+    t = np.asarray(t, dtype=float)
+    output = np.concatenate([t, np.zeros((*t.shape[:3], 1))], axis=-1)
+    return yolo.decode_v3(output, anchors, int(stride))[0].reshape(t.shape)
 
 
-def boxes_of(output, anchors, stride):
-    """Ours: sigmoid into the cell, exp times the anchor, corners."""
-    height, width = output.shape[:2]
-    if len(anchors) != output.shape[2]:
-        raise ValueError("one anchor for each box of a cell")
-    columns, rows = torch.arange(width)[None, :, None], torch.arange(height)[:, None, None]
-    x = (output[..., 0].sigmoid() + columns) * stride
-    y = (output[..., 1].sigmoid() + rows) * stride
-    w, h = anchors[:, 0] * output[..., 2].exp(), anchors[:, 1] * output[..., 3].exp()
-    return torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], dim=3)
+def outputs(rows, columns, per_cell, values, sizes, strides):
+    """Draw raw outputs, as many anchors as they have, and a stride."""
+    return st.tuples(rows, columns, per_cell).flatmap(
+        lambda shape: st.tuples(arrays((*shape, 4), values), arrays((shape[2], 2), sizes), st.sampled_from(strides))
+    )
 
+
+side = st.integers
+RAW = (0.0, 1.0, -1.0, 0.25, 0.25 + 2**-14, -0.375, 2.0, -3.0, 2**-10, -100.0)
 
 decode = Exercise(
     id="yolo/decode",
-    signature="decode(output, anchors, stride) -> boxes",
-    task="The boxes of one grid of YOLOv3. output is (H, W, A, 4) with tx, ty, tw, th, indexed by row and column; "
-    "anchors (A, 2) are widths and heights in pixels, stride is pixels per cell. The center is sigmoid(t) into its "
-    "cell, the size the anchor times exp(t). Return (H, W, A, 4): x1, y1, x2, y2 in pixels; the gradient is compared.",
-    task_zh="求 YOLOv3 一个网格的预测框。output 形状 (H, W, A, 4)，存 tx、ty、tw、th，先行后列；"
-    "anchors (A, 2) 是以像素计的宽和高，stride 是每格的像素数。中心是格子左上角加 sigmoid(t)，宽高是锚框乘 exp(t)。"
-    "返回 (H, W, A, 4)：x1、y1、x2、y2，单位像素；还会比较梯度。",
-    reference=boxes_of,
+    signature="decode(t, anchors, stride) -> boxes",
+    task="Decode one scale of YOLOv3. t, (rows, columns, anchors, 4), holds tx, ty, tw, th; anchors, (anchors, 2), "
+    "widths and heights in pixels. Return x1, y1, x2, y2 in pixels, in the shape of t.",
+    task_zh="解码 YOLOv3 的一个尺度。t 形状为 (rows, columns, anchors, 4)，存放 tx, ty, tw, th；"
+    "anchors 形状为 (anchors, 2)，是以像素计的宽和高。返回像素坐标 x1, y1, x2, y2，形状与 t 相同。",
+    reference=reference_decode,
     tiers=(
-        grids((0.0, 1.0, -1.0, 2.0), 3, (8.0, 16.0)),
-        grids((0.0, 1.0, -1.0, 0.25, 0.25 + 2**-14, -0.375, -3.0, 2**-10, 5.0), 4, (1.0, 8.0, 16.0, 32.0, 0.5)),
+        outputs(side(2, 3), side(2, 3), side(1, 2), (0.0, 1.0, -1.0), (8.0, 16.0), (8, 16)),
+        outputs(
+            side(1, 4),
+            side(1, 4),
+            side(1, 3),
+            RAW,
+            (0.5, 2**-10, 10.0, 10.0 + 2**-12, 13.0, 33.0, 373.0),
+            (1, 8, 16, 32),
+        ),
     ),
-    tensors=True,
-    gradient=("output",),
-    narrow={
-        "output": "large one3 sizes3: four numbers a box, and exp of 100 is no box",
-        "anchors": "near negative one1 sizes1 small zero: widths and heights in pixels",
-    },
-    cost="O(H W A): a few operations for each box",
+    narrow={"anchors": "sizes1 one1 negative zero: a width and a height, above 0", "t": "sizes3 one3: four numbers"},
+    cost="O(n): a few operations for each output",
     hints=(
-        "Which axis is x? The column, and it comes second in output and first in a box.",
-        "x = (sigmoid(tx) + column) * stride; w = anchor width * exp(tw): anchors are in pixels already.",
-        "Return stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], dim=3), columns arange(W)[None, :, None].",
+        "Where is the center? The sigmoid keeps it in its cell; the cell's column and row are added.",
+        "x = (column + sigmoid(tx)) stride, y with the row; width = anchor's width times exp(tw), in pixels already.",
+        "cells = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), -1)[:, :, None]; "
+        "center = (cells + sigmoid(t[..., :2])) * stride; size = anchors * np.exp(t[..., 2:]); "
+        "np.concatenate([center - size / 2, center + size / 2], -1).",
     ),
 )
 
 
-@decode.right
-def on_a_whiteboard(output, anchors, stride):
-    h, w = output.shape[:2]
-    rows, columns = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
-    center = (torch.sigmoid(output[..., :2]) + torch.stack([columns, rows], dim=-1)[:, :, None]) * stride
-    size = anchors * torch.exp(output[..., 2:])
-    return torch.cat([center - size / 2, center + size / 2], dim=-1)
+def logistic(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def pieces(t, anchors, stride):
+    """Center and size."""
+    cells = np.stack(np.meshgrid(np.arange(t.shape[1]), np.arange(t.shape[0])), axis=-1)[:, :, None]
+    return (cells + logistic(t[..., :2])) * stride, anchors * np.exp(t[..., 2:])
+
+
+def corners(center, size):
+    return np.concatenate([center - size / 2, center + size / 2], axis=-1)
 
 
 @decode.right
-def cell_by_cell(output, anchors, stride):
-    boxes = torch.empty_like(output)
-    for i in range(output.shape[0]):
-        for j in range(output.shape[1]):
-            for k, (w, h) in enumerate(anchors):
-                tx, ty, tw, th = output[i, j, k]
-                x, y = (j + 1 / (1 + torch.exp(-tx))) * stride, (i + 1 / (1 + torch.exp(-ty))) * stride
-                half = torch.stack([w * tw.exp(), h * th.exp()]) / 2
-                boxes[i, j, k] = torch.cat([torch.stack([x, y]) - half, torch.stack([x, y]) + half])
-    return boxes
+def with_meshgrid(t, anchors, stride):
+    rows, columns = t.shape[:2]
+    cells = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)[:, :, None]
+    center = (cells + 1 / (1 + np.exp(-t[..., :2]))) * stride
+    size = anchors * np.exp(t[..., 2:])
+    return np.concatenate([center - size / 2, center + size / 2], axis=-1)
 
 
-def _decoded(output, anchors, stride, *, squash=torch.sigmoid, grow=torch.exp, offset=None, unit=None, pairs=None):
-    h, w = output.shape[:2]
-    rows, columns = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
-    offset = torch.stack([columns, rows], dim=2) if offset is None else offset(rows, columns)
-    center = (squash(output[..., :2]) + offset[:, :, None]) * stride
-    size = (anchors if pairs is None else pairs(anchors)) * grow(output[..., 2:]) * (1 if unit is None else unit)
-    return torch.cat([center - size / 2, center + size / 2], dim=3)
+@decode.right
+def cell_by_cell(t, anchors, stride):
+    boxes = np.zeros(t.shape)
+    for row, column, a in np.ndindex(t.shape[:3]):
+        tx, ty, tw, th = t[row, column, a]
+        x, y = (column + logistic(tx)) * stride, (row + logistic(ty)) * stride
+        w, h = anchors[a, 0] * np.exp(tw), anchors[a, 1] * np.exp(th)
+        boxes[row, column, a] = x - w / 2, y - h / 2, x + w / 2, y + h / 2
+    return boxes.tolist()
 
 
-@decode.wrong("The center stays in its cell: the sigmoid is missing.")
-def no_sigmoid(output, anchors, stride):
-    return _decoded(output, anchors, stride, squash=lambda t: t)
+@decode.right
+def each_number_by_itself(t, anchors, stride):
+    row, column = np.indices(t.shape[:2])[..., None]
+    x, y = stride * (logistic(t[..., 0]) + column), stride * (logistic(t[..., 1]) + row)
+    w, h = (np.exp(t[..., 2:]) * anchors).transpose(3, 0, 1, 2)
+    return np.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], axis=3)
 
 
-@decode.wrong("Sizes are the anchor times exp(t): the exp is missing.")
-def no_exp(output, anchors, stride):
-    return _decoded(output, anchors, stride, grow=lambda t: t)
+@decode.wrong("tx and ty pass through a sigmoid, so that the center stays in its cell.")
+def no_sigmoid(t, anchors, stride):
+    center, size = pieces(t, anchors, stride)
+    return corners(center + (t[..., :2] - logistic(t[..., :2])) * stride, size)
 
 
-@decode.wrong("x is the column and y the row: here they are swapped.")
-def x_from_rows(output, anchors, stride):
-    return _decoded(output, anchors, stride, offset=lambda rows, columns: torch.stack([rows, columns], dim=2))
+@decode.wrong("Columns count x, rows count y. Here they are swapped: a grid that is not square shows it.")
+def grid_swapped(t, anchors, stride):
+    rows, columns = np.indices(t.shape[:2])
+    center = (np.stack([rows, columns], axis=-1)[:, :, None] + logistic(t[..., :2])) * stride
+    return corners(center, pieces(t, anchors, stride)[1])
 
 
-@decode.wrong("Anchors are (width, height): here they are swapped.")
-def anchors_swapped(output, anchors, stride):
-    return _decoded(output, anchors, stride, pairs=lambda a: a.flip(1))
+@decode.wrong("An anchor is width, then height. Here they are swapped.")
+def anchors_swapped(t, anchors, stride):
+    return with_meshgrid(t, anchors[:, ::-1], stride)
 
 
-@decode.wrong("The center counts cells: multiply it by the stride.")
-def stride_missing(output, anchors, stride):
-    return _decoded(output, anchors, 1)
+@decode.wrong("The center counts cells: multiply by the stride to get pixels.")
+def no_stride(t, anchors, stride):
+    return with_meshgrid(t, anchors, 1)
 
 
-@decode.wrong("Anchors are in pixels: they are not multiplied by the stride.")
-def anchors_in_cells(output, anchors, stride):
-    return _decoded(output, anchors, stride, unit=stride)
+@decode.wrong("The anchors are in pixels already: the stride belongs to the center alone.")
+def stride_on_the_size(t, anchors, stride):
+    center, size = pieces(t, anchors, stride)
+    return corners(center, size * stride)
 
 
-@decode.wrong("These are center and size: return the two corners.")
-def center_and_size(output, anchors, stride):
-    boxes = boxes_of(output, anchors, stride)
-    return torch.cat([(boxes[..., :2] + boxes[..., 2:]) / 2, boxes[..., 2:] - boxes[..., :2]], dim=3)
+@decode.wrong("Width and height are the anchor's times exp(tw), exp(th), without a sigmoid.")
+def no_exponential(t, anchors, stride):
+    return corners(pieces(t, anchors, stride)[0], anchors * logistic(t[..., 2:]))
 
 
-@decode.wrong("Half of the size lies on each side of the center.")
-def whole_size_on_each_side(output, anchors, stride):
-    return _decoded(output, anchors, stride, unit=2)
+@decode.wrong("The stride multiplies cell and offset together. Here the offset is added in pixels.")
+def offset_without_stride(t, anchors, stride):
+    center, size = pieces(t, anchors, stride)
+    return corners(center - logistic(t[..., :2]) * (stride - 1), size)
 
 
-@decode.wrong("Add the cell's corner, not its middle.")
-def from_the_middle(output, anchors, stride):
-    return _decoded(output, anchors, stride) + 0.5 * stride
+@decode.wrong("x1, y1, x2, y2 are asked for; this is center and size.")
+def center_and_size(t, anchors, stride):
+    return np.concatenate(pieces(t, anchors, stride), axis=-1)
 
 
-@decode.wrong("That is v5's formula, 2 sigmoid(t) - 0.5; v3 has sigmoid(t).")
-def center_of_version_five(output, anchors, stride):
-    return _decoded(output, anchors, stride, squash=lambda t: 2 * t.sigmoid() - 0.5)
+@decode.wrong("Half of the size lies on each side of the center. Here the center is taken for the corner.")
+def center_as_corner(t, anchors, stride):
+    center, size = pieces(t, anchors, stride)
+    return np.concatenate([center, center + size], axis=-1)
 
 
-@decode.wrong("That is v5's size, (2 sigmoid(t)) squared; v3 has exp(t).")
-def size_of_version_five(output, anchors, stride):
-    return _decoded(output, anchors, stride, grow=lambda t: (2 * t.sigmoid()) ** 2)
+@decode.wrong("(2 sigmoid)^2 for the size is YOLOv5's rule. YOLOv3 has exp.")
+def of_version_5(t, anchors, stride):
+    center, _ = pieces(t, anchors, stride)
+    return corners(center + (logistic(t[..., :2]) - 0.5) * stride, anchors * (2 * logistic(t[..., 2:])) ** 2)
 
 
-@decode.wrong("The value is right, but sizes must learn too: the exp is detached.")
-def exp_detached(output, anchors, stride):
-    return _decoded(output, anchors, stride, grow=lambda t: t.exp().detach())
+# --- anchors ---------------------------------------------------------------------------------------------------------
 
+SIZES = (0.5, 1.0, 2.0, 2.0 + 2**-12, 3.0, 10.0, 2**-10, 100.0, 373.0)
 
-# --- which detections are right --------------------------------------------------------------------------------------
-
-
-@st.composite
-def overlaps(draw, most):
-    """Draw the IoUs of detections and objects, scores with ties, and a threshold."""
-    n, m = draw(st.integers(1, most)), draw(st.integers(1, most))
-    iou = draw(arrays((n, m), (0.0, 0.25, 0.5, 0.5 - 2**-12, 0.75, 0.005, 1.0)))
-    scores = draw(arrays(n, (0.1, 0.2, 0.5, 0.5 + 2**-12, 0.9, 0.0, 0.002, 1.0)))
-    return iou, scores, draw(st.sampled_from([0.5, 0.75, 0.25]))
-
-
-def greedy(iou, scores, threshold):
-    """Ours: in order of score, the best object that is still free."""
-    iou, right = iou.copy(), np.zeros(len(scores), dtype=bool)
-    for n in np.argsort(-scores, kind="stable"):
-        best = iou[n].argmax()
-        if iou[n, best] >= threshold:
-            right[n], iou[:, best] = True, -1
-    return right
-
-
-match = Exercise(
-    id="yolo/match",
-    signature="match(iou, scores, threshold) -> right",
-    task="iou (n, m) holds the IoU of n detections with m objects. From the best score on (equal scores in the order "
-    "given), each detection takes the object with the highest IoU among those that are still free (the first of equal "
-    "ones), if that IoU is at least threshold. Return for each detection, in the order given, whether it took one.",
-    task_zh="iou (n, m) 是 n 个检测框和 m 个目标的 IoU。按分数从高到低（同分按给定顺序），"
-    "每个检测在还没被占用的目标里，取 IoU "
-    "最大的那个（相等取第一个），IoU 不小于 threshold 就占用它。按原顺序返回每个检测是否占到目标。",
-    reference=greedy,
-    tiers=(overlaps(3), overlaps(6)),
-    narrow={"iou": "large negative: from 0 to 1", "scores": "large negative: from 0 to 1"},
-    cost="O(n log n + n m): the sort, then one look at all objects for each detection",
-    hints=(
-        "Who chooses first? And what happens to an object that has been chosen?",
-        "Go through argsort(-scores, stable); look among free objects alone; a second hit on one object is wrong.",
-        "After a hit set iou[:, best] = -1 in a copy, so that nobody takes this object again.",
+assign_anchors = Exercise(
+    id="yolo/assign_anchors",
+    signature="assign_anchors(sizes, anchors) -> index",
+    task="Return for each row of sizes (width, height) the index of the anchor of highest IoU, both boxes centered at "
+    "one point. Of several that are equal, the first.",
+    task_zh="对 sizes 的每一行（宽、高），返回中心重合时 IoU 最高的 anchor 的下标。并列时取第一个。",
+    reference=yolo.assign_anchors,
+    tiers=(
+        st.tuples(arrays(st.tuples(side(2, 3), st.just(2)), (1.0, 2.0, 4.0)),
+                  arrays(st.tuples(side(2, 3), st.just(2)), (1.0, 2.0, 4.0))),
+        st.tuples(arrays(st.tuples(side(1, 5), st.just(2)), SIZES), arrays(st.tuples(side(1, 6), st.just(2)), SIZES)),
     ),
-)
+    narrow={name: "sizes1 one1 negative zero: a width and a height, above 0" for name in ("sizes", "anchors")},
+    cost="O(n m) for n sizes and m anchors",
+    hints=(
+        "Place is of no matter: only the shapes are compared. What do two centered boxes share?",
+        "They share the smaller width times the smaller height; the union is the sum of the areas less that.",
+        "shared = np.minimum(sizes[:, None], anchors).prod(-1); union = sizes.prod(1)[:, None] + anchors.prod(1) - "
+        "shared; (shared / union).argmax(1).",
+    ),
+)  # fmt: skip
 
 
-@match.right
-def with_a_set(iou, scores, threshold):
-    free, right = set(range(iou.shape[1])), [False] * len(scores)
-    for n in sorted(range(len(scores)), key=lambda n: -scores[n]):
-        best = max(sorted(free), key=lambda k: iou[n, k], default=None)
-        if best is not None and iou[n, best] >= threshold:
-            free.remove(best)
-            right[n] = True
-    return right
+def shape_iou(sizes, anchors):
+    shared = np.minimum(sizes[:, None], anchors).prod(axis=2)
+    return shared / (sizes.prod(axis=1)[:, None] + anchors.prod(axis=1) - shared)
 
 
-@match.right
-def masked(iou, scores, threshold):
-    taken, right = np.zeros(iou.shape[1], bool), np.zeros(len(iou), bool)
-    for n in np.lexsort((np.arange(len(scores)), -scores)):
-        row = np.where(taken, -np.inf, iou[n])
-        right[n] = row.max() >= threshold
-        taken[row.argmax()] |= right[n]
-    return right
+@assign_anchors.right
+def by_shape(sizes, anchors):
+    shared = np.minimum(sizes[:, None], anchors).prod(axis=2)
+    union = sizes.prod(axis=1)[:, None] + anchors.prod(axis=1) - shared
+    return (shared / union).argmax(axis=1)
 
 
-@match.wrong("Each object is found once: a second detection of it is wrong.")
-def again_and_again(iou, scores, threshold):
-    return iou.max(axis=1) >= threshold
+@assign_anchors.right
+def by_loops(sizes, anchors):
+    best = []
+    for w, h in sizes:
+        overlaps = []
+        for p, q in anchors:
+            both = min(w, p) * min(h, q)
+            overlaps.append(both / (w * h + p * q - both))
+        best.append(overlaps.index(max(overlaps)))
+    return best
 
 
-@match.wrong("The surest detection chooses first, whatever the order in which they come.")
-def in_the_order_given(iou, scores, threshold):
-    return greedy(iou, np.zeros(len(scores)), threshold)
+@assign_anchors.wrong("The Euclidean distance punishes large boxes: 10 px are little for 300 and much for 20. Use IoU.")
+def euclidean(sizes, anchors):
+    return ((sizes[:, None] - anchors) ** 2).sum(axis=2).argmin(axis=1)
 
 
-@match.wrong("From the highest score down, not up.")
-def from_the_lowest(iou, scores, threshold):
-    return greedy(iou, -scores, threshold)
+@assign_anchors.wrong("The shared area alone prefers the largest anchor. Divide by the union.")
+def shared_alone(sizes, anchors):
+    return np.minimum(sizes[:, None], anchors).prod(axis=2).argmax(axis=1)
 
 
-@match.wrong("An IoU equal to the threshold is enough.")
-def strictly_above(iou, scores, threshold):
-    return greedy(np.where(iou == threshold, 0.0, iou), scores, threshold)
+@assign_anchors.wrong("Equal areas can be of different shape: compare widths and heights.")
+def nearest_area(sizes, anchors):
+    return np.abs(sizes.prod(axis=1)[:, None] - anchors.prod(axis=1)).argmin(axis=1)
 
 
-@match.wrong("The threshold is an argument: do not assume 0.5.")
-def always_a_half(iou, scores, threshold):
-    return greedy(iou, scores, 0.5)
+@assign_anchors.wrong("Size counts too: anchors of one aspect ratio differ in size.")
+def nearest_ratio(sizes, anchors):
+    return np.abs((sizes[:, :1] / sizes[:, 1:]) - (anchors[:, 0] / anchors[:, 1])).argmin(axis=1)
 
 
-@match.wrong("In the order given: these are in the order of the scores.")
-def sorted_result(iou, scores, threshold):
-    return greedy(iou, scores, threshold)[np.argsort(-scores, kind="stable")]
+@assign_anchors.wrong("One index for each size: the maximum runs over the anchors.")
+def wrong_axis(sizes, anchors):
+    return shape_iou(sizes, anchors).argmax(axis=0)
 
 
-@match.wrong("A detection takes the best *free* object: one whose favorite is taken may still have another.")
-def favorite_or_nothing(iou, scores, threshold):
-    taken, right = set(), np.zeros(len(scores), dtype=bool)
-    for n in np.argsort(-scores, kind="stable"):
-        best = int(iou[n].argmax())
-        if iou[n, best] >= threshold and best not in taken:
-            taken.add(best)
-            right[n] = True
-    return right
+@assign_anchors.wrong("The sum of the areas counts the overlap twice. Here the whole is the larger area alone.")
+def over_the_larger(sizes, anchors):
+    shared = np.minimum(sizes[:, None], anchors).prod(axis=2)
+    return (shared / np.maximum(sizes.prod(axis=1)[:, None], anchors.prod(axis=1))).argmax(axis=1)
 
 
-@match.wrong("The best object, not the first one above the threshold.")
-def first_above(iou, scores, threshold):
-    iou, right = iou.copy(), np.zeros(len(scores), dtype=bool)
-    for n in np.argsort(-scores, kind="stable"):
-        hits = np.flatnonzero(iou[n] >= threshold)
-        if len(hits):
-            right[n], iou[:, hits[0]] = True, -1
-    return right
+@assign_anchors.wrong("Of anchors that fit equally the first is asked for.")
+def last_of_equals(sizes, anchors):
+    return len(anchors) - 1 - shape_iou(sizes, anchors[::-1]).argmax(axis=1)
 
 
-@match.wrong("A sort that is not stable changes the order of equal scores.")
-def ties_reversed(iou, scores, threshold):
-    order, iou, right = np.lexsort((-np.arange(len(scores)), -scores)), iou.copy(), np.zeros(len(scores), dtype=bool)
-    for n in order:
-        best = iou[n].argmax()
-        if iou[n, best] >= threshold:
-            right[n], iou[:, best] = True, -1
-    return right
+@assign_anchors.wrong("The anchor's width and height are swapped.")
+def swapped(sizes, anchors):
+    return by_shape(sizes, anchors[:, ::-1])
 
 
 # --- average precision -----------------------------------------------------------------------------------------------
 
-
-@st.composite
-def detections(draw, most):
-    """Draw scores, which detections are right, and the number of objects, at least as many as are right."""
-    n = draw(st.integers(1, most))
-    scores = draw(arrays(n, (0.1, 0.2, 0.5, 0.5 + 2**-12, 0.9, 0.0, 0.002, 1.0, 0.75, 0.3)))
-    right = np.array(draw(st.lists(st.integers(0, 1), min_size=n, max_size=n)))
-    return scores, right, max(int(right.sum()) + draw(st.integers(0, 3)), 1)
+TRUTHS = 1, 2, 3, 4, 6, 7, 8, 12  # none of them has a recall that rounding could move across k / 10 or k / 100
 
 
-def area(scores, right, objects):
-    """Ours: precision made monotone, then the sum of recall steps times precision."""
-    if len(scores) != len(right):
-        raise ValueError("scores and right must have the same length")
-    found = right[np.argsort(-scores, kind="stable")].cumsum()
-    precision = found / np.arange(1, len(found) + 1)
-    best = np.maximum.accumulate(precision[::-1])[::-1]
-    return (np.diff(found, prepend=0) * best).sum() / objects
+def ranked(most, scores, truths):
+    """Draw scores, what each detection matches, the number of objects and the definition."""
+    return st.tuples(st.sampled_from(truths), st.integers(0, most)).flatmap(
+        lambda drawn: st.tuples(
+            arrays(drawn[1], scores),
+            st.lists(st.integers(-1, drawn[0] - 1), min_size=drawn[1], max_size=drawn[1]).map(
+                lambda rows: np.array(rows, dtype=np.int64)
+            ),
+            st.just(drawn[0]),
+            st.sampled_from([0, 11, 101]),
+        )
+    )
 
 
 average_precision = Exercise(
     id="yolo/average_precision",
-    signature="average_precision(scores, right, objects) -> ap",
-    task="The average precision of a detector: the area under precision over recall, where precision at a recall is "
-    "the highest at this recall or a later one. right is 1 for right detections and 0 for others, objects how many "
-    "there are to find. Equal scores are taken in the order given.",
-    task_zh="求检测器的平均精度 AP：精确率-召回率曲线下的面积，某个召回率处的精确率取该处及之后的最大值。"
-    "right 里 1 表示检测正确，0 表示错误，objects 是要找的目标总数。同分按给定顺序。",
-    reference=area,
-    tiers=(detections(4), detections(9)),
-    narrow={"scores": "large negative: from 0 to 1", "right": "distinct: 0 and 1"},
+    signature="average_precision(scores, matches, num_truths, points) -> ap",
+    task="matches[i] is the object that detection i overlaps enough, or -1. Of several on one object the best score is "
+    "true, the others false; equal scores rank in the order given. Precision at recall r is the highest at any recall "
+    ">= r (0 if not reached). Return its area over recall (points 0) or its mean at points (11, 101) recalls evenly "
+    "from 0 to 1; NaN if num_truths is 0.",
+    task_zh="matches[i] 是检测 i 重叠足够的目标编号，没有则为 -1。多个检测对应同一目标时，只有分数最高的算对，"
+    "其余都算误检；分数相同按给出的顺序。召回率 r 处的精确率取召回率 >= r 的最大值（达不到则为 0）。"
+    "points 为 0 时返回它对召回率的面积；为 11 或 101 时，返回在 0 到 1 等距这么多个召回率处的平均；"
+    "num_truths 为 0 时返回 NaN。",
+    reference=yolo.average_precision,
+    tiers=(
+        ranked(5, (0.5, 0.75, 0.25), (2, 3, 4)),
+        ranked(12, (0.0, 0.5, 0.75, 0.75 + 2**-14, -1.0, 2**-10, 100.0, 0.25), (*TRUTHS, 0)),
+        ranked(20, tuple(n / 32 for n in range(32)), (3, 4, 7, 8, 12)),
+    ),
     forbidden=["sklearn.metrics"],
-    cost="O(n log n): the sort; the rest is three passes",
+    cost="O(n log n): the sort",
     hints=(
-        "Sort by score, count the right ones so far: that gives precision and recall after each detection.",
-        "Make precision monotone from the right, best = maximum.accumulate(precision[::-1])[::-1].",
-        "Add up best wherever recall rises, that is at each right detection, and divide by objects.",
+        "Sort by score, mark the first detection of each object, count along: precision and recall after each.",
+        "Make precision monotone from the right: np.maximum.accumulate(precision[::-1])[::-1]. The area has steps.",
+        "hit = first of its object and not -1; tp = hit.cumsum(); best as above; area: best[hit].sum() / num_truths; "
+        "points: at each r the first best with tp / num_truths >= r, or 0; then the mean.",
     ),
 )
 
 
-@average_precision.right
-def from_the_last(scores, right, objects):
-    order = sorted(range(len(scores)), key=lambda n: -scores[n])
-    precision, found = [], 0
-    for k, n in enumerate(order, start=1):
-        found += int(right[n])
-        precision.append(found / k)
-    total, best = 0.0, 0.0
-    for p, n in zip(reversed(precision), reversed(order), strict=True):
-        best = max(best, p)
-        total += best * int(right[n])
-    return total / objects
+def curve(scores, matches, num_truths):
+    order = np.argsort(-scores, kind="stable")
+    seen, hit = set(), []
+    for match in matches[order].tolist():
+        hit.append(match >= 0 and match not in seen)
+        seen.add(match)
+    hit = np.array(hit, dtype=bool)
+    tp = hit.cumsum()
+    return hit, tp / np.arange(1, len(hit) + 1), tp / max(num_truths, 1)
+
+
+def averaged(hit, precision, recall, num_truths, points, count=None):
+    """From a curve made monotone to its average."""
+    if num_truths == 0:
+        return np.nan
+    if points == 0:
+        return precision[hit].sum() / num_truths
+    levels = np.linspace(0, 1, points)
+    return sum(precision[recall >= r - 1e-12].max(initial=0) for r in levels) / (count or points)
+
+
+def monotone(precision):
+    return np.maximum.accumulate(precision[::-1])[::-1]
 
 
 @average_precision.right
-def as_in_the_devkit(scores, right, objects):
-    right = right[np.argsort(-scores, kind="stable")]
-    tp, fp = np.cumsum(right), np.cumsum(1 - right)
-    recall, precision = np.r_[0.0, tp / objects, 1.0], np.r_[0.0, tp / (tp + fp), 0.0]
-    for i in range(len(precision) - 2, -1, -1):
-        precision[i] = max(precision[i], precision[i + 1])
-    i = np.flatnonzero(recall[1:] != recall[:-1])
-    return ((recall[i + 1] - recall[i]) * precision[i + 1]).sum()
+def from_the_right(scores, matches, num_truths, points):
+    if num_truths == 0:
+        return float("nan")
+    hit, seen = [], set()
+    for i in np.argsort(-scores, kind="stable"):
+        hit.append(matches[i] >= 0 and matches[i] not in seen)
+        seen.add(matches[i])
+    hit = np.array(hit, dtype=bool)
+    tp = hit.cumsum()
+    precision = np.maximum.accumulate((tp / np.arange(1, len(hit) + 1))[::-1])[::-1]
+    if points == 0:
+        return precision[hit].sum() / num_truths
+    at = np.searchsorted(tp / num_truths, np.linspace(0, 1, points))
+    return np.append(precision, 0)[at].mean()
 
 
 @average_precision.right
-def by_trapezoids(scores, right, objects):
-    """The curve falls only where recall stands still, so trapezoids are rectangles here."""
-    found = right[np.argsort(-scores, kind="stable")].cumsum()
-    best = np.maximum.accumulate((found / np.arange(1, len(found) + 1))[::-1])[::-1]
-    return np.trapezoid(np.r_[best[0], best], np.r_[0, found]) / objects
+def by_maxima(scores, matches, num_truths, points):
+    if not num_truths:
+        return np.float32("nan")
+    ranks, found, pairs = sorted(range(len(scores)), key=lambda i: -scores[i]), set(), []
+    for n, i in enumerate(ranks, 1):
+        found |= {int(matches[i])} - {-1}
+        pairs.append((len(found) / num_truths, len(found) / n))
+    levels = (
+        [k / num_truths for k in range(1, num_truths + 1)] if points == 0 else [k / (points - 1) for k in range(points)]
+    )
+    return sum(max([p for r, p in pairs if r >= level - 1e-9], default=0) for level in levels) / len(levels)
 
 
-@average_precision.wrong("Precision is made monotone first: the highest at this recall or a later one.")
-def not_monotone(scores, right, objects):
-    right = right[np.argsort(-scores, kind="stable")]
-    return (right * right.cumsum() / np.arange(1, len(right) + 1)).sum() / objects
+@average_precision.wrong("Precision is made monotone first: the highest at this recall or beyond.")
+def not_monotone(scores, matches, num_truths, points):
+    hit, precision, recall = curve(scores, matches, num_truths)
+    if points and num_truths and len(hit):
+        at = np.searchsorted(recall, np.linspace(0, 1, points) - 1e-12)
+        return np.append(precision, 0)[at].mean()
+    return averaged(hit, precision, recall, num_truths, points)
 
 
-@average_precision.wrong("Divide by the number of objects, not by what was found: missed ones count.")
-def over_what_was_found(scores, right, objects):
-    return area(scores, right, max(right.sum(), 1))
+@average_precision.wrong("Only the best detection of an object is true. The others on it are false.")
+def duplicates_are_true(scores, matches, num_truths, points):
+    order = np.argsort(-scores, kind="stable")
+    hit = matches[order] >= 0
+    tp = hit.cumsum()
+    precision = monotone(tp / np.arange(1, len(hit) + 1))
+    return averaged(hit, precision, tp / max(num_truths, 1), num_truths, points)
 
 
-@average_precision.wrong("Divide by the number of objects, not by the number of detections.")
-def over_the_detections(scores, right, objects):
-    return area(scores, right, len(right))
+@average_precision.wrong("A second detection of an object is a false one. Here it is left out of the count.")
+def duplicates_ignored(scores, matches, num_truths, points):
+    order = np.argsort(-scores, kind="stable")
+    hit, _, _ = curve(scores, matches, num_truths)
+    keep = hit | (matches[order] < 0)
+    hit = hit[keep]
+    tp = hit.cumsum()
+    precision = monotone(tp / np.arange(1, len(hit) + 1))
+    return averaged(hit, precision, tp / max(num_truths, 1), num_truths, points)
 
 
-@average_precision.wrong("The highest precision from here on, not so far.")
-def monotone_from_the_left(scores, right, objects):
-    found = right[np.argsort(-scores, kind="stable")].cumsum()
-    best = np.maximum.accumulate(found / np.arange(1, len(found) + 1))
-    return (np.diff(found, prepend=0) * best).sum() / objects
+@average_precision.wrong("Sort by score first, the best one on top.")
+def not_sorted(scores, matches, num_truths, points):
+    return from_the_right(np.zeros(len(scores)), matches, num_truths, points)
 
 
-@average_precision.wrong("Sort by score first.")
-def not_sorted(scores, right, objects):
-    return area(np.zeros(len(scores)), right, objects)
+@average_precision.wrong("The best score comes first. Here the lowest does.")
+def lowest_first(scores, matches, num_truths, points):
+    return from_the_right(-scores, matches, num_truths, points)
 
 
-@average_precision.wrong("From the best score down: this is sorted upwards.")
-def sorted_upwards(scores, right, objects):
-    return area(-scores, right, objects)
+@average_precision.wrong("Equal scores rank in the order given: sort with kind='stable' on -scores, do not reverse.")
+def ties_reversed(scores, matches, num_truths, points):
+    return from_the_right(scores[::-1], matches[::-1], num_truths, points)
 
 
-@average_precision.wrong("That is the mean at eleven recalls, as in VOC 2007: the area was asked for.")
-def eleven_points(scores, right, objects):
-    found = right[np.argsort(-scores, kind="stable")].cumsum()
-    precision = found / np.arange(1, len(found) + 1)
-    return np.mean([max(precision[found >= k * objects / 10 - 1e-9], default=0.0) for k in range(11)])
+@average_precision.wrong("Recall counts all objects, those that nobody found too.")
+def recall_over_the_found(scores, matches, num_truths, points):
+    found = len(set(matches.tolist()) - {-1})
+    if num_truths and not found:
+        return 0.0
+    return from_the_right(scores, matches, found, points)
 
 
-@average_precision.wrong("That is the mean of precision over all detections: only where recall rises does it count.")
-def mean_precision(scores, right, objects):
-    found = right[np.argsort(-scores, kind="stable")].cumsum()
-    best = np.maximum.accumulate((found / np.arange(1, len(found) + 1))[::-1])[::-1]
-    return best.mean()
+@average_precision.wrong(
+    "Without objects recall is undefined: return NaN, so that the mean over classes leaves it out."
+)
+def zero_without_objects(scores, matches, num_truths, points):
+    return from_the_right(scores, matches, num_truths, points) if num_truths else 0.0
 
 
-@average_precision.wrong("Equal scores keep their order: reversing an ascending sort turns it round.")
-def ties_turned_round(scores, right, objects):
-    return area(-np.arange(len(scores)), right[np.argsort(scores, kind="stable")[::-1]], objects)
+@average_precision.wrong(
+    "Make precision monotone, then sum steps. Trapezoids under the measured curve are another number."
+)
+def trapezoids(scores, matches, num_truths, points):
+    hit, precision, recall = curve(scores, matches, num_truths)
+    if points or not num_truths or not len(hit):
+        return from_the_right(scores, matches, num_truths, points)
+    y, x = np.r_[1, precision], np.r_[0, recall]
+    return ((y[1:] + y[:-1]) / 2 * np.diff(x)).sum()
+
+
+@average_precision.wrong("The recalls run from 0 to 1 with both ends: 11 of them, not 10.")
+def without_recall_0(scores, matches, num_truths, points):
+    hit, precision, recall = curve(scores, matches, num_truths)
+    if not points:
+        return averaged(hit, monotone(precision), recall, num_truths, points)
+    if not num_truths:
+        return np.nan
+    levels = np.linspace(0, 1, points)[1:]
+    return np.mean([monotone(precision)[recall >= r - 1e-12].max(initial=0) for r in levels])
+
+
+@average_precision.wrong("The number of points is an argument: 0 means the area, 11 and 101 a mean.")
+def always_the_area(scores, matches, num_truths, points):
+    return from_the_right(scores, matches, num_truths, 0)
+
+
+@average_precision.wrong("Precision at recall r looks at recalls of r and more. Here only at more.")
+def strictly_beyond(scores, matches, num_truths, points):
+    hit, precision, recall = curve(scores, matches, num_truths)
+    if not points or not num_truths:
+        return averaged(hit, monotone(precision), recall, num_truths, points)
+    return np.mean([precision[recall > r + 1e-12].max(initial=0) for r in np.linspace(0, 1, points)])
