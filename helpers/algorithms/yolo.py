@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.special import expit  # the sigmoid, without overflow
 
 from ..validation import check_array, check_columns, check_integer, check_number, check_same_length
 from .boxes import box_convert, box_iou
@@ -303,15 +304,11 @@ def decode_v3(output, anchors, stride):
 def _decode_v3(output, anchors, stride):
     rows, columns, per_cell, channels = output.shape
     corners = np.stack(np.meshgrid(np.arange(columns), np.arange(rows)), axis=-1)[:, :, None]  # (x, y) of each cell
-    center = (corners + _sigmoid(output[..., :2])) * stride
+    center = (corners + expit(output[..., :2])) * stride
     size = anchors * np.exp(output[..., 2:4].clip(max=80))  # beyond, no image is large enough
     found = np.concatenate([center - size / 2, center + size / 2], axis=-1)
-    scores = _sigmoid(output[..., 4:5]) * _sigmoid(output[..., 5:])
+    scores = expit(output[..., 4:5]) * expit(output[..., 5:])
     return found.reshape(-1, 4), scores.reshape(rows * columns * per_cell, channels - 5)
-
-
-def _sigmoid(x):
-    return np.exp(-np.logaddexp(0, -x))  # large inputs do not overflow
 
 
 # --- average precision ------------------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ class Overlap(Explorer):
         low, high = pair.boxes[:, :2].min(axis=0), pair.boxes[:, 2:].max(axis=0)
         self.diagonal.set_data(*np.transpose([low, high]))
         for box, sides, name in zip(pair.boxes, self.sides, self.names, strict=True):
-            sides.set_data(*_outline(box))
+            sides.set_data(*outline(box))
             name.xy = box[:2] if name.get_text() == "A" else box[2:]
 
     def readouts(self, pair):
@@ -172,7 +172,7 @@ class Race(Explorer):
     def draw(self, figure):
         scene, chart = figure.subplots(1, 2, width_ratios=[1, 1.1])
         scene.set(xlim=(5.8, 14.2), ylim=(5.8, 14.2), box_aspect=1, xlabel="x", ylabel="y", title="Thick: the target")
-        scene.plot(*_outline(boxes.box_convert([TARGET], "cxcywh", "xyxy")), color=theme.INK, linewidth=4)
+        scene.plot(*outline(boxes.box_convert([TARGET], "cxcywh", "xyxy")), color=theme.INK, linewidth=4)
         chart.set(xlim=(-4, STEPS + 4), ylim=(1e-4, 20), yscale="log", xlabel="step", title="Error: Δx + Δy + Δw + Δh")
         chart.grid()
         self.runners, self.curves = [], []
@@ -196,7 +196,7 @@ class Race(Explorer):
 
     def show(self, moment):
         for runner, curve, place, error in zip(self.runners, self.curves, moment.places, moment.errors, strict=True):
-            runner.set_data(*_outline(place))
+            runner.set_data(*outline(place))
             curve.set_data(range(len(error)), error)
         self.begin.set_data(*np.transpose([moment.begin]))
         step = moment.errors.shape[1] - 1
@@ -305,8 +305,8 @@ class Suppression(Explorer):
     def show(self, solution):
         scores, found = solution
         kept = ~np.isnan(scores)
-        self.kept.set_data(*_outline(self.candidates[kept]))
-        self.dropped.set_data(*_outline(self.candidates[~kept]))
+        self.kept.set_data(*outline(self.candidates[kept]))
+        self.dropped.set_data(*outline(self.candidates[~kept]))
         for tag, score in zip(self.tags, scores, strict=True):
             tag.set(visible=not np.isnan(score), text=f"{score:.2f}")
         for mark, seen in zip(self.lost, found, strict=True):
@@ -360,7 +360,7 @@ CANDIDATES = np.array(
 SCORES = np.array([0.97, 0.81, 0.72, 0.92, 0.78, 0.66, 0.86, 0.74, 0.58, 0.9, 0.69, 0.55, 0.94, 0.76, 0.62])
 
 
-def _outline(rows):
+def outline(rows):
     """The sides of all boxes as one line, broken between them."""
     x1, y1, x2, y2 = np.asarray(rows, dtype=float).reshape(-1, 4).T
     gap = np.full(len(x1), np.nan)

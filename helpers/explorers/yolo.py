@@ -6,8 +6,8 @@ import numpy as np
 
 from .. import datasets, theme
 from ..algorithms import yolo
-from ..algorithms.boxes import box_convert, box_iou, nms
-from .boxes import CANDIDATES, OBJECTS, SCORES
+from ..algorithms.boxes import box_convert, nms
+from .boxes import CANDIDATES, OBJECTS, SCORES, outline
 from .controls import Choice, Slider, State, Switch, button
 from .explorer import Explorer
 from .handles import Boxes, Points
@@ -129,9 +129,9 @@ class Scene(Explorer):
         self.cell.set_xy(_polygon(corner[~clash]))
         self.clash.set_xy(_polygon(corner[clash]))
         self.clash.set_visible(bool(clash.any()))
-        self.prior.set_data(*_outline(a.priors))
-        self.kept.set_data(*_outline(a.decoded))
-        self.lost.set_data(*_outline(a.boxes[~a.kept]))
+        self.prior.set_data(*outline(a.priors))
+        self.kept.set_data(*outline(a.decoded))
+        self.lost.set_data(*outline(a.boxes[~a.kept]))
         for n, name in enumerate(self.names):
             name.set_visible(n < len(a.boxes))
             if n < len(a.boxes):
@@ -242,8 +242,8 @@ class Decode(Explorer):
         middle = low + output.stride / 2
         self.grid.set_data(*_grid(output.stride, output.stride))
         self.place.set_xy(_polygon(np.array([[*low, *(low + output.stride)]])))
-        self.prior.set_data(*_outline([[*(middle - output.size / 2), *(middle + output.size / 2)]]))
-        self.box.set_data(*_outline([output.box]))
+        self.prior.set_data(*outline([[*(middle - output.size / 2), *(middle + output.size / 2)]]))
+        self.box.set_data(*outline([output.box]))
         self.center.set_data(*np.transpose([(output.box[:2] + output.box[2:]) / 2]))
 
     def readouts(self, output):
@@ -305,7 +305,6 @@ class Detections(Explorer):
 
     def __init__(self, image, candidates, scores, objects):
         nms(candidates, scores, 0.5)
-        self.iou = box_iou(candidates, objects)
         self.image, self.objects = np.asarray(image), np.asarray(objects, dtype=float)
         self.candidates, self.scores = np.asarray(candidates, dtype=float), np.asarray(scores, dtype=float)
         super().__init__()
@@ -315,7 +314,7 @@ class Detections(Explorer):
         height, width, _ = self.image.shape
         scene.imshow(self.image, extent=(0, width, height, 0), alpha=0.75)
         scene.set_axis_off()
-        scene.plot(*_outline(self.objects), ":", color="black", linewidth=1.5, label="objects")
+        scene.plot(*outline(self.objects), ":", color="black", linewidth=1.5, label="objects")
         (self.true,) = self.live(scene.plot([], [], "-", color=theme.YELLOW, linewidth=3, label="true"))
         (self.false,) = self.live(scene.plot([], [], "--", color=theme.VERMILLION, linewidth=2.5, label="false"))
         chart.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.05), xlabel="recall", ylabel="precision", box_aspect=1)
@@ -333,7 +332,7 @@ class Detections(Explorer):
     def solve(self, suppress, keep, match, kind):
         rows = nms(self.candidates, self.scores, suppress)
         rows = rows[self.scores[rows] >= keep]
-        matches = np.where(self.iou[rows].max(axis=1, initial=0) >= match, self.iou[rows].argmax(axis=1), -1)
+        matches = yolo.match_detections(self.candidates[rows], self.objects, match)
         truths = len(self.objects)
         precision, recall = yolo.precision_recall(self.scores[rows], matches, truths)
         average = {name: yolo.average_precision(self.scores[rows], matches, truths, n) for name, n in KINDS.items()}
@@ -341,8 +340,8 @@ class Detections(Explorer):
         return _Judged(self.candidates[rows], hit, precision, recall, average, kind)
 
     def show(self, judged):
-        self.true.set_data(*_outline(judged.boxes[judged.hit]))
-        self.false.set_data(*_outline(judged.boxes[~judged.hit]))
+        self.true.set_data(*outline(judged.boxes[judged.hit]))
+        self.false.set_data(*outline(judged.boxes[~judged.hit]))
         self.curve.set_data(judged.recall, judged.precision)
         best = np.maximum.accumulate(judged.precision[::-1])[::-1]
         x, y = np.repeat(np.r_[0, judged.recall], 2)[1:], np.repeat(np.r_[best, 0], 2)[:-1]
@@ -397,10 +396,3 @@ def _polygon(rows):
     zero = np.zeros(len(rows))
     x, y = np.stack([zero, x1, x2, x2, x1, x1, zero]), np.stack([zero, y1, y1, y2, y2, y1, zero])
     return np.column_stack([x.T.ravel(), y.T.ravel()])
-
-
-def _outline(rows):
-    """The sides of all boxes as one line, broken between them."""
-    x1, y1, x2, y2 = np.asarray(rows, dtype=float).reshape(-1, 4).T
-    gap = np.full(len(x1), np.nan)
-    return np.stack([x1, x2, x2, x1, x1, gap]).T.ravel(), np.stack([y1, y1, y2, y2, y1, gap]).T.ravel()
