@@ -49,14 +49,42 @@ def pixels(explorer, unlike=None):
     raise TimeoutError("the picture did not change and come to rest within 12 s")
 
 
+def free_port():
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+class Server:
+    """A process that serves pages, from the moment on that its address answers."""
+
+    def __init__(self, command, url, log, environment):
+        self._log = log.open("w")
+        self._process = subprocess.Popen(
+            command, env=os.environ | environment, stdout=self._log, stderr=subprocess.STDOUT
+        )
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(url).close()
+                return
+            except OSError:
+                assert self._process.poll() is None, log.read_text()
+                time.sleep(0.1)
+        raise TimeoutError(log.read_text())
+
+    def close(self):
+        self._process.terminate()
+        self._process.wait(20)
+        self._log.close()
+
+
 class Lab:
     """A JupyterLab server over a copy of the notebooks, and pages of it."""
 
     def __init__(self, folder, browser):
         self.folder, self.browser = folder, browser
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+        self.url = f"http://127.0.0.1:{free_port()}"
         shutil.copytree(ROOT / "notebooks", folder / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
         settings = folder / "jupyter_config_dir/lab/user-settings/@jupyterlab/apputils-extension"
         settings.mkdir(parents=True)
@@ -68,27 +96,12 @@ class Lab:
             "ServerApp.root_dir": str(folder / "notebooks"),
             "IdentityProvider.token": "",
         }
-        self._log = (folder / "server.log").open("w")
-        self._server = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"),
-                f"--config={ROOT / 'jupyter_server_config.py'}",
-                *(f"--{name}={value}" for name, value in options.items()),
-            ],
-            env=os.environ | home,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
-        self._wait_until_up()
-
-    def _wait_until_up(self):
-        for _ in range(300):
-            try:
-                return urllib.request.urlopen(f"{self.url}/api").close()
-            except OSError:
-                assert self._server.poll() is None, (self.folder / "server.log").read_text()
-                time.sleep(0.1)
-        raise TimeoutError((self.folder / "server.log").read_text())
+        command = [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"),
+            f"--config={ROOT / 'jupyter_server_config.py'}",
+            *(f"--{name}={value}" for name, value in options.items()),
+        ]
+        self._server = Server(command, f"{self.url}/api", folder / "server.log", home)
 
     def open(self, notebook, size=(1280, 800), scale=1, sidebar=False, touch=False):
         """Open a notebook in a fresh workspace and return its page."""
@@ -128,9 +141,7 @@ class Lab:
         )
 
     def close(self):
-        self._server.terminate()
-        self._server.wait(20)
-        self._log.close()
+        self._server.close()
 
 
 @pytest.fixture(scope="session")

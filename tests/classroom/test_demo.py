@@ -1,18 +1,13 @@
 """The demonstration: one page per topic, the explorers live, no code, keys of a presenter's remote."""
 
-import socket
-import subprocess
-import time
-import urllib.request
 from importlib import import_module
 
 import nbformat
 import pytest
-from playwright.sync_api import sync_playwright
 
 from classroom import demo
 from helpers.topics import TOPICS
-from tests.browser.conftest import ARTIFACTS, FLAGS, find_chromium, pixels
+from tests.browser.conftest import ARTIFACTS, Server, free_port, pixels
 
 READY = [topic for topic in TOPICS if topic.ready]
 
@@ -25,38 +20,16 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def page(folder):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def page(folder, browser):
+    port = free_port()
     line, environment = demo.command(folder, port)
     environment = environment | {"VIVA_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}
-    log = (folder / "voila.log").open("w")
-    server = subprocess.Popen([*line, "--no-browser"], env=environment, stdout=log, stderr=log)
-    try:
-        wait_for(f"http://127.0.0.1:{port}", server)
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
-            page = browser.new_page(viewport={"width": 1920, "height": 1080})
-            page.set_default_timeout(60_000)
-            page.goto(f"http://127.0.0.1:{port}")
-            ARTIFACTS.mkdir(exist_ok=True)
-            yield page
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(20)
-        log.close()
-
-
-def wait_for(url, server):
-    for _ in range(300):
-        try:
-            return urllib.request.urlopen(url).close()
-        except OSError:
-            assert server.poll() is None, "Voila has ended"
-            time.sleep(0.1)
-    raise TimeoutError(url)
+    server = Server([*line, "--no-browser"], f"http://127.0.0.1:{port}", folder / "voila.log", environment)
+    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+    page.set_default_timeout(60_000)
+    page.goto(f"http://127.0.0.1:{port}")
+    yield page
+    server.close()
 
 
 @pytest.mark.parametrize("topic", READY, ids=lambda topic: topic.notebook)
@@ -66,7 +39,7 @@ def test_a_page_holds_every_explorer_of_its_topic_and_names_its_neighbors(topic,
     pictures = [cell for cell in shown if "image/png" in str(cell.get("outputs"))]
     assert len(pictures) >= len(import_module(f"helpers.explorers.{topic.stem}").examples())
     headings = [line for cell in shown for line in cell.source.split("\n") if line.startswith("### ")]
-    assert len(headings) >= 1
+    assert len(headings) >= len(import_module(f"helpers.explorers.{topic.stem}").examples())
     assert not any("show_source(" in cell.source for cell in shown)
     after = page.metadata.viva.after
     assert (after is None) == (topic is READY[-1])
