@@ -289,9 +289,9 @@ class Position(Explorer):
         look = {"color": theme.MUTED, "linewidth": 1}
         self.cells = self.live([axes.add_collection(LineCollection([], **look), autolim=False) for axes in self.axes])
         self.arrows = self.live(left.add_collection(LineCollection([], color=theme.SKY, linewidth=2), autolim=False))
-        looks = {"linestyle": "", "ms": 15, "mec": theme.INK}
-        (self.first,) = self.live(left.plot([], [], "o", color=theme.BLUE, **looks))
-        (self.second,) = self.live(left.plot([], [], "s", color=theme.ORANGE, **looks))
+        looks = {"linestyle": "", "mec": theme.INK}
+        (self.first,) = self.live(left.plot([], [], "o", color=theme.BLUE, ms=22, **looks))
+        (self.second,) = self.live(left.plot([], [], "s", color=theme.ORANGE, ms=11, **looks))
         self.row = self.live(right.add_patch(Rectangle((0, 0), 1, 1, color=theme.VERMILLION)))
         self.zooms = (
             _zoomed([self.cells[0], self.arrows, self.first, self.second], left),
