@@ -6,7 +6,7 @@ from importlib import import_module
 
 import numpy as np
 
-from helpers.explorers.controls import Slider
+from helpers.explorers.controls import Choice, Slider, Switch
 from helpers.topics import TOPICS
 
 from .row import Row
@@ -41,10 +41,12 @@ def update_and_draw(explorer, updates=40):
 
 
 def changes(explorer, rng):
-    """Yield, for every slider and every handle, a function that returns a control's name and a new value for it."""
+    """Yield, for every control and every handle, a function that returns its name and a new value for it."""
     for name, control in explorer.declared.items():
         if isinstance(control, Slider):
             yield lambda name=name, control=control: (name, control.between(rng.random()))
+        elif isinstance(control, (Choice, Switch)):
+            yield lambda name=name, values=control.samples(): (name, values[rng.integers(len(values))])
     for handle in explorer.handles:
         part = next(iter(handle.places(explorer.values)), None)
         if part is not None:

@@ -5,7 +5,8 @@ const KEYS = {
   ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
   n: "n", N: "n", p: "p", P: "p", Delete: "delete", Backspace: "delete",
 };
-const PATIENCE = 4000; // milliseconds without an answer before the page says so
+const DOUBT = 500; // milliseconds without a frame before the page asks for an answer
+const PATIENCE = 4000; // milliseconds without that answer before it says so
 
 function render({ model, el }) {
   const view = Math.random().toString(36).slice(2); // each page has its own size and resolution
@@ -30,28 +31,29 @@ function render({ model, el }) {
 
   // --- from the kernel -----------------------------------------------------------------------------------------------
 
-  let decoding = 0, painted = 0, waiting = null;
+  let painting = Promise.resolve(), waiting = null, doubting = null;
 
-  async function paint(bytes) {
-    const number = ++decoding;
-    const bitmap = await createImageBitmap(new Blob([bytes]));
-    if (number > painted) { // a small frame may be decoded before the large one that was sent first
-      painted = number;
-      if (canvas.width != bitmap.width) canvas.width = bitmap.width;
-      if (canvas.height != bitmap.height) canvas.height = bitmap.height;
-      context.drawImage(bitmap, 0, 0);
-    }
-    bitmap.close();
+  // A frame is the part of the picture that differs from the frame before, so they are painted in order. The text comes
+  // with its picture: laid out before it, it would delay it.
+  function paint({ size, place, ...content }, bytes) {
+    const decoding = createImageBitmap(new Blob([bytes]));
+    painting = painting.then(async () => {
+      const part = await decoding;
+      if (canvas.width != size[0]) canvas.width = size[0]; // which clears it; then the part is whole
+      if (canvas.height != size[1]) canvas.height = size[1];
+      context.drawImage(part, ...place);
+      part.close();
+      readouts.innerHTML = content.readouts;
+      alert.textContent = content.alert;
+    });
   }
 
   function hear(content, buffers) {
+    clearTimeout(doubting);
     clearTimeout(waiting);
     waiting = null;
     quiet.textContent = "";
-    if (content.kind != "frame" || !content.views.includes(view)) return;
-    paint(buffers[0]);
-    readouts.innerHTML = content.readouts;
-    alert.textContent = content.alert;
+    if (content.kind == "frame" && content.views.includes(view)) paint(content, buffers[0]);
   }
 
   // --- to the kernel -------------------------------------------------------------------------------------------------
@@ -104,9 +106,11 @@ function render({ model, el }) {
     if (!event.repeat || !waiting) tell({ kind: "key", key: event.shiftKey ? `shift+${key}` : key });
   };
 
-  // A slider or button beside the picture asks too: if the kernel is gone, somebody should say so.
+  // A slider or button beside the picture tells the kernel without us. If no frame follows, somebody should ask why.
   const ask = event => {
-    if (!waiting && el.closest(".viva-explorer")?.contains(event.target)) tell({ kind: "ping" });
+    if (waiting || !el.closest(".viva-explorer")?.contains(event.target)) return;
+    clearTimeout(doubting);
+    doubting = setTimeout(() => tell({ kind: "ping" }), DOUBT);
   };
   const asking = ["pointerup", "keyup"];
   asking.forEach(name => addEventListener(name, ask));
@@ -133,6 +137,7 @@ function render({ model, el }) {
     model.off("change:cursor", point);
     removeEventListener("pagehide", leave);
     leave();
+    clearTimeout(doubting);
     clearTimeout(waiting);
   };
 }

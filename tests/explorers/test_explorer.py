@@ -96,10 +96,11 @@ def frame(axes):
 
 
 class Page:
-    """A page that shows an explorer: it asks for a size and keeps what it is sent."""
+    """A page that shows an explorer: it asks for a size, keeps what it is sent and paints it."""
 
     def __init__(self, explorer, width, name="page"):
         self.explorer, self.name, self.frames, self.contents = explorer, name, [], []
+        self.picture = Image.new("RGBA", (1, 1))
         before = explorer.canvas.send
 
         def send(content, buffers=()):
@@ -107,6 +108,9 @@ class Page:
             self.contents.append(content)
             if content["kind"] == "frame" and name in content["views"]:
                 self.frames.append(Image.open(io.BytesIO(buffers[0])))
+                if self.picture.size != content["size"]:
+                    self.picture = Image.new("RGBA", content["size"])
+                self.picture.paste(self.frames[-1], content["place"])
 
         explorer.canvas.send = send
         self.say(kind="view", width=width)
@@ -116,7 +120,7 @@ class Page:
 
     @property
     def pixels(self):
-        return np.asarray(self.frames[-1].convert("RGBA"))
+        return np.asarray(self.picture)
 
 
 # --- by code ---------------------------------------------------------------------------------------------------------
@@ -304,6 +308,29 @@ def test_two_pages_each_get_their_own_resolution(dot):
     for page, width in ((laptop, 300), (projector, 900)):
         explorer.canvas.redraw()
         assert same(page.pixels, explorer.canvas.pixels(width))
+
+
+def test_only_the_part_that_changed_is_sent(dot):
+    explorer = dot()
+    page = Page(explorer, 300)
+    for x in (5.5, 9, 5, 5):
+        explorer.set(x=x)
+        assert same(page.pixels, explorer.canvas.pixels(300))
+    assert [frame.size == (300, 200) for frame in page.frames] == [True, False, False, False, False]
+    assert page.frames[-1].size == (1, 1), "nothing changed"
+    explorer.canvas.redraw()
+    explorer.set(x=6)
+    assert page.frames[-1].size == (300, 200)
+
+
+def test_a_second_page_of_the_same_size_gets_the_whole_picture(dot):
+    explorer = dot()
+    first = Page(explorer, 300, "first")
+    explorer.set(x=9)
+    second = Page(explorer, 300, "second")
+    explorer.set(x=2)
+    for page in (first, second):
+        assert same(page.pixels, explorer.canvas.pixels(300))
 
 
 def test_a_page_that_is_gone_costs_nothing(dot):
