@@ -1,5 +1,11 @@
 """For JupyterLab, started with `--config=jupyter_server_config.py` as `make lab` does."""
 
+import os
+
+from helpers.lab import environment
+
+os.environ.update(environment())  # the kernels inherit it
+
 c = get_config()  # noqa: F821
 
 c.ServerApp.contents_manager_class = "helpers.contents.Notebooks"

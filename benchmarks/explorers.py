@@ -46,7 +46,8 @@ def changes(explorer, rng):
         if isinstance(control, Slider):
             yield lambda name=name, control=control: (name, control.between(rng.random()))
         elif isinstance(control, (Choice, Switch)):
-            yield lambda name=name, values=control.samples(): (name, values[rng.integers(len(values))])
+            values = control.samples()
+            yield lambda name=name, values=values: (name, values[rng.integers(len(values))])
     for handle in explorer.handles:
         part = next(iter(handle.places(explorer.values)), None)
         if part is not None:

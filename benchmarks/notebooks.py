@@ -1,12 +1,12 @@
-"""Time to run each notebook from top to bottom, without the start of its kernel."""
+"""Time to run each notebook from top to bottom, as `make lab` would, without the start of its kernel."""
 
-import os
 import tempfile
 import time
 
 import nbformat
 from nbclient import NotebookClient
 
+from helpers.lab import environment
 from helpers.topics import ROOT
 
 from .row import Row
@@ -24,7 +24,7 @@ def run(path):
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": path.parent}}
     client = NotebookClient(notebook, timeout=120, store_widget_state=False, resources=resources)
-    with tempfile.TemporaryDirectory() as home, client.setup_kernel(env=os.environ | {"VIVA_HOME": home}):
+    with tempfile.TemporaryDirectory() as home, client.setup_kernel(env=environment() | {"VIVA_HOME": home}):
         start = time.perf_counter()
         for number, cell in enumerate(notebook.cells):
             client.execute_cell(cell, number)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat
 
+from helpers import lab
 from helpers.canonical import METADATA
 from helpers.topics import TOPICS
 
@@ -58,7 +59,7 @@ def command(folder, port=8866):
     """Return the command that serves the pages in `folder`, on this machine alone, and the environment it needs."""
     found = os.pathsep.join(filter(None, [str(SHARE), os.environ.get("JUPYTER_PATH")]))
     options = ["--template=viva", "--classic-tree", "--Voila.ip=127.0.0.1", f"--port={port}"]
-    return [sys.executable, "-m", "voila", *options, str(folder)], os.environ | {"JUPYTER_PATH": found}
+    return [sys.executable, "-m", "voila", *options, str(folder)], lab.environment() | {"JUPYTER_PATH": found}
 
 
 def main():

@@ -25,6 +25,15 @@ def workbook():
     return data_folder() / "notebooks"
 
 
+def environment():
+    """Return your environment with one thread for NumPy and PyTorch, unless it says how many.
+
+    The arrays here are small. On cores that a browser keeps busy, two threads wait for each other at each product, and
+    a cell that trains takes up to ten times as long.
+    """
+    return {"OMP_NUM_THREADS": "1"} | os.environ
+
+
 def update(source=ROOT / "notebooks"):
     """Bring the learner's notebooks up to date, but for those that they have edited.
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import shutil
 
 import pytest
+from traitlets.config.loader import PyFileConfigLoader
 
 from helpers import canonical, lab
 from helpers.contents import Notebooks
@@ -73,6 +75,15 @@ def test_a_reset_keeps_the_learners_own(source):
     assert mine.read_bytes() == (ROOT / f"notebooks/{NAME}.ipynb").read_bytes()
     with pytest.raises(ValueError, match="name must be one of"):
         lab.reset_notebook("05")
+
+
+@pytest.mark.parametrize(("yours", "kernels"), [(None, "1"), ("4", "4")])
+def test_kernels_compute_on_one_thread_unless_you_say_otherwise(monkeypatch, yours, kernels):
+    monkeypatch.setenv("OMP_NUM_THREADS", yours or "")
+    if yours is None:
+        monkeypatch.delenv("OMP_NUM_THREADS")
+    PyFileConfigLoader("jupyter_server_config.py", path=str(ROOT)).load_config()
+    assert os.environ["OMP_NUM_THREADS"] == kernels
 
 
 def test_saving_adds_nothing_that_the_canonical_form_drops(source, tmp_path):
