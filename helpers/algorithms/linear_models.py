@@ -240,7 +240,7 @@ def _penalty(X):
 
 
 def _minimize(loss, slopes, w, max_iter):
-    """Newton's method: solve Hessian step = gradient; halve a step that does not lower the loss."""
+    """Newton's method: solve Hessian step = gradient; halve a step that lowers the loss too little (Armijo)."""
     value = loss(w)
     for n_iter in range(1, max_iter + 1):
         gradient, hessian = slopes(w)
@@ -250,7 +250,7 @@ def _minimize(loss, slopes, w, max_iter):
         while (new := loss(w - share * step)) > value - 1e-4 * share * decrement and share > 1e-10:
             share /= 2
         if new > value or decrement <= 1e-14 * max(1.0, abs(value)):  # rounding alone is left
-            return w - step * (new <= value), n_iter
+            return w - share * step * (new <= value), n_iter
         w, value = w - share * step, new
     warnings.warn(f"max_iter={max_iter} steps did not suffice; allow more", RuntimeWarning, stacklevel=4)
     return w, max_iter

@@ -102,7 +102,7 @@ def _normalized(joint):
         return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
-# --- measures --------------------------------------------------------------------------------------------------------
+# --- measurements ----------------------------------------------------------------------------------------------------
 
 
 class GaussianNB(_NaiveBayes):
@@ -122,7 +122,8 @@ class GaussianNB(_NaiveBayes):
     theta_, var_ : (k, d) ndarray
         Means and variances, in the unit of the feature and its square.
     epsilon_ : float
-        What was added to the variances: that of the last batch, as in scikit-learn.
+        What the last batch adds to the variances. After several batches they carry the mean of the batches' values,
+        weighted by counts; scikit-learn does the same.
     """
 
     def __init__(self, *, priors=None, var_smoothing=1e-9):

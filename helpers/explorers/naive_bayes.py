@@ -1,4 +1,4 @@
-"""Explorers of topic 03: bell curves on two measures of irises, a digit you draw yourself, and smoothing."""
+"""Explorers of topic 03: bell curves on two measurements of irises, a digit you draw yourself, and smoothing."""
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -21,7 +21,7 @@ def _tint(color, share=0.25):
 
 
 class Bells(Explorer):
-    """Gaussian naive Bayes on two measures: one bell curve per species and measure, and who wins where.
+    """Gaussian naive Bayes on two measurements: one bell curve per species and measurement, and who wins where.
 
     The two other species share what the prior of the last one leaves. With one variance for all species the boundaries
     are straight lines.
@@ -32,7 +32,7 @@ class Bells(Explorer):
     y : (n,) array_like
         Three classes, numbered from 0.
     features, classes : sequence of str
-        Names of the two measures and of the three classes.
+        Names of the two measurements and of the three classes.
     """
 
     title = "Bell curves and who wins where"
