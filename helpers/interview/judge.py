@@ -135,7 +135,8 @@ def check(exercise_id, function):
     with _busy():
         reply = _judge(exercise, function, exercise.refused)
     outcome = "Passed" if reply["passed"] else "Stopped" if reply["stopped"] else "Failed"
-    effort = f"{reply['tried']} inputs, {time.monotonic() - start:.1f} s"
+    inputs = "1 input" if reply["tried"] == 1 else f"{reply['tried']} inputs"
+    effort = f"{inputs}, {time.monotonic() - start:.1f} s"
     marked = f"{exercise.id}: {reply['message']}"
     plain = marked.translate(dict.fromkeys(map(ord, "".join(MARKS))))
     problem = _record(exercise.id, "passed" if reply["passed"] else "failed", _source(function), plain)

@@ -91,6 +91,17 @@ def whole_at_one(x):
     return torch.where(x < 1.5, x**2, x**3)
 
 
+# --- flat: no gradient reaches the argument --------------------------------------------------------------------------
+
+largest = exercise(
+    "largest(x) -> place", lambda x: x.argmax().double(), (st.tuples(arrays(3, [0.0, 1.0, 2.0])),), ("x",)
+)
+
+
+def with_a_slope(x):
+    return x.argmax() + (x - x.detach()).sum()
+
+
 # --- a layer with parameters, stride and padding ---------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """Values and gradients of tensors."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -42,6 +43,18 @@ def test_a_mistake_is_named_only_if_it_explains_other_inputs_too(gradient_judge)
     message = judge.check("losses/half_square", gradient_examples.whole_at_one).message
     assert "not right yet" in message
     assert "Likely mistake" not in message
+
+
+def test_a_gradient_where_there_should_be_none_is_told(gradient_judge):
+    message = judge.check("losses/largest", gradient_examples.with_a_slope).message
+    assert "The value is right, its gradient is not. The gradient of x is wrong." in message
+
+
+def test_a_failure_of_the_judge_is_not_called_yours(gradient_judge, monkeypatch):
+    unknown = dataclasses.replace(gradient_examples.half_square, id="losses/unknown")  # to the worker
+    monkeypatch.setattr(exercises, "_of_topic", lambda stem: [unknown])
+    with pytest.raises(RuntimeError, match=r"judge failed at losses/unknown; this is not your mistake\.\nTraceback"):
+        judge.check(unknown.id, gradient_examples.by_product)
 
 
 @pytest.mark.parametrize("exercise", gradient_examples.EXERCISES, ids=lambda exercise: exercise.id)

@@ -268,6 +268,7 @@ def ends_the_process(y_true, y_score):
 
 def test_the_verdict_is_seen_before_it_is_read(attempts):
     wrong = judge.check(AUC, returns_nothing)
+    assert wrong.effort.startswith("1 input, ")
     assert "<b " in wrong._repr_html_() and ">Failed</b>" in wrong._repr_html_()
     right = judge.check(AUC, good)
     assert ">Passed</b>" in right._repr_html_()
