@@ -319,3 +319,4 @@ def test_attempts_are_kept_with_code_and_verdict(tmp_path, monkeypatch):
 def test_code_in_hints_and_solutions_is_highlighted(attempts):
     notes = [judge.hint(AUC) for _ in range(3)] + [judge.solution(AUC)]
     assert ["```python" in note._repr_markdown_() for note in notes] == [False, False, True, True]
+    assert notes[0]._repr_markdown_().replace("\\", "") == str(notes[0])
