@@ -7,6 +7,7 @@ change in what it says.
 
 import hashlib
 import os
+import re
 import sys
 import tempfile
 from copy import deepcopy
@@ -19,7 +20,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-CELL_METADATA = ("tags", "jupyter")  # what an author sets on purpose
+CELL_METADATA = ("tags", "jupyter", "slideshow")  # what an author sets on purpose
 
 
 def canonical(notebook):
@@ -50,7 +51,30 @@ def canonical(notebook):
                 output["execution_count"] = number
     strip_widgets(notebook)
     strip_metadata(notebook)
+    mark_slides(notebook)
     return notebook | {"nbformat": 4, "nbformat_minor": 5}
+
+
+def mark_slides(notebook):
+    """Say of each cell, in place, what it is to a slide show (RISE reads it); a cell without a mark stays on its slide.
+
+    A heading begins a slide, so every section, explorer and trap has its own. What is folded comes as a fragment, and
+    so does what a cell computes, after the claim that it settles; an explorer is seen with its question. What a prediction
+    is compared with, and other text, a step of a derivation say, begin a slide below. The imports are skipped.
+    """
+    section = ""
+    for cell in notebook["cells"]:
+        source, code = "".join(cell["source"]), cell["cell_type"] == "code"
+        if not code and (headings := re.findall(r"^## (\d+) ", source, re.MULTILINE)):
+            section = headings[-1]
+        if code:
+            stays = section in ("8", "9") or section == "6" and "explorers." in source
+            kind = "skip" if section == "1" else None if stays else "subslide" if section == "6" else "fragment"
+        else:
+            kind = "slide" if source.startswith("#") else "fragment" if source.startswith("<details>") else "subslide"
+        cell["metadata"].pop("slideshow", None)
+        if kind:
+            cell["metadata"]["slideshow"] = {"slide_type": kind}
 
 
 def strip_widgets(notebook):
