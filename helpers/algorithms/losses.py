@@ -54,7 +54,7 @@ def _cross_entropy(x, goal, weight):
 
 
 def cross_entropy_grad(logits, target, weight=None, label_smoothing=0.0, reduction="mean"):
-    """The gradient of `cross_entropy`: p - t, share minus truth, times the weights. "none" means that of the sum."""
+    """The gradient of `cross_entropy`: prediction minus target, times the weights. "none" means that of the sum."""
     x, goal, weight, share = _check_classes(logits, target, weight, label_smoothing, reduction)
     return _cross_entropy_grad(x, goal, weight) / (share.sum() if reduction == "mean" else 1)
 

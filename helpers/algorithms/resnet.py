@@ -186,7 +186,7 @@ class SmallNets(nn.Module):
     Attributes
     ----------
     on : list of float
-        1 for each block; 0 switches its residual off, so that a residual network keeps the identity there.
+        1 for each block; 0 puts the identity in its place, in a residual network and in a plain one.
     """
 
     def __init__(self, blocks, residual, seeds, norm=True, width=32, inputs=64, classes=10):
@@ -218,7 +218,8 @@ class SmallNets(nn.Module):
         """What the stem and each block pass on, (networks, n, width) each."""
         hs = [self.stem(x)]
         for block, on in zip(self.blocks, self.on, strict=True):
-            hs.append(torch.relu(on * block(hs[-1]) + self.share * hs[-1]))  # the sum first, then the ReLU
+            passed = self.share.clamp(min=1 - on) * hs[-1]  # a block that is off passes its input on
+            hs.append(torch.relu(on * block(hs[-1]) + passed))  # the sum first, then the ReLU
         return hs
 
 

@@ -343,10 +343,12 @@ def cosine_logits(q, k, tau=0.1):
 def log_spaced(offset):
     """V2's coordinates of relative positions: sign(d) log2(1 + |d|) / log2(8), before a small network makes biases.
 
+    The paper has the natural logarithm and no divisor, a constant factor; this is the published code's form.
+
     Parameters
     ----------
     offset : tensor
-        Distances in tokens, scaled to -8 to 8 by the paper.
+        Distances in tokens. The published code first scales those of the window used in training to -8 to 8.
 
     Returns
     -------

@@ -138,8 +138,9 @@ def yolo_v1_loss(output, target, num_boxes=2, coord=5.0, noobj=0.5):
     Returns
     -------
     LossParts
-        In a cell with an object the box of highest IoU with it answers; its confidence is to be that IoU. Width and
-        height enter under a square root: sign(w) sqrt(|w| + 1e-6), as an output may be negative.
+        In a cell with an object the box of highest IoU with it answers (the first, if none overlaps; the paper's code
+        takes the nearest); its confidence is to be that IoU. Width and height enter under a square root:
+        sign(w) sqrt(|w| + 1e-6), as an output may be negative. The paper's network outputs the root itself.
 
     Raises
     ------
@@ -182,10 +183,14 @@ def _root(size):
 def _cell_iou(boxes, truth, rows, columns):
     """IoU of boxes of one cell: x and y count cells, width and height images, so the first are scaled."""
     scale = boxes.new_tensor([columns, rows])
-    lows, highs = zip(*((b[..., :2] / scale - b[..., 2:4].relu() / 2, b[..., :2] / scale + b[..., 2:4].relu() / 2)
-                        for b in (boxes, truth)), strict=True)  # fmt: skip
-    shared = (torch.minimum(*highs) - torch.maximum(*lows)).relu().prod(-1)
-    union = sum((high - low).prod(-1) for low, high in zip(lows, highs, strict=True)) - shared
+
+    def corners(b):
+        center, size = b[..., :2] / scale, b[..., 2:4].relu()
+        return center - size / 2, center + size / 2
+
+    (low, high), (true_low, true_high) = corners(boxes), corners(truth)
+    shared = (torch.minimum(high, true_high) - torch.maximum(low, true_low)).relu().prod(-1)
+    union = (high - low).prod(-1) + (true_high - true_low).prod(-1) - shared
     return shared / union.clamp(min=1e-12)
 
 
@@ -315,7 +320,9 @@ def _decode_v3(output, anchors, stride):
 
 
 def match_detections(boxes, truths, iou_threshold=0.5):
-    """Name for each detection the object that it overlaps most.
+    """Name for each detection the object that it overlaps most, as VOC does.
+
+    COCO's evaluator instead gives a detection the best object that no better detection has taken.
 
     Parameters
     ----------

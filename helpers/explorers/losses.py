@@ -225,7 +225,7 @@ def noisy_digits(side, first):
     return truth + rng.normal(scale=NOISE, size=truth.shape), truth
 
 
-def _features(images):
+def neighborhoods(images):
     """The 5 x 5 pixels about each pixel, and a 1 for the bias: (pixels, 26)."""
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(images, ((0, 0), (2, 2), (2, 2))), (5, 5), axis=(1, 2))
     return np.column_stack([windows.reshape(-1, 25), np.ones(images.size)])
@@ -244,17 +244,22 @@ def slopes(truth):
 
 @cache
 def train_filters(side):
-    """Train one linear filter with each loss, by Adam at rate 0.1: its steps do not depend on a loss's scale."""
+    """Train one linear filter with each loss on ten images, and draw ten others to test it on."""
     images, truth = noisy_digits(side, 100)
-    X, weights = _features(images), np.zeros((len(NAMES), STEPS + 1, 26))
-    for i, slope in enumerate(slopes(truth.reshape(IMAGES, -1)).values()):
-        w, optimizer = [np.zeros(26)], Adam(lr=0.1)
-        for step in range(STEPS):
-            gradient = slope((X @ w[0]).reshape(IMAGES, -1)).ravel() @ X
-            optimizer.step(w, [gradient])
-            weights[i, step + 1] = w[0]
+    X = neighborhoods(images)
+    weights = [train_filter(slope, X) for slope in slopes(truth.reshape(IMAGES, -1)).values()]
     noisy, truth = noisy_digits(side, 1000)
-    return _Trained(weights, _features(noisy), noisy, truth)
+    return _Trained(np.array(weights), neighborhoods(noisy), noisy, truth)
+
+
+def train_filter(slope, X, steps=STEPS):
+    """The filter before and after every step of Adam at rate 0.1, whose steps do not depend on a loss's scale."""
+    w, optimizer = [np.zeros(X.shape[1])], Adam(lr=0.1)
+    path = [w[0].copy()]
+    for _ in range(steps):
+        optimizer.step(w, [slope((X @ w[0]).reshape(IMAGES, -1)).ravel() @ X])
+        path.append(w[0].copy())
+    return np.array(path)
 
 
 def examples():

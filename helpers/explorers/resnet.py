@@ -107,7 +107,7 @@ BLOCKS, TRAINED = 9, 80
 
 
 class Identity(Explorer):
-    """Switch blocks of a trained network off: a residual block becomes the identity, a plain one passes nothing.
+    """Switch blocks of a trained network to the identity: what comes in is passed on, in a plain network too.
 
     Click a bar to switch its block. The bar is the size of what the block computes beside the size of what comes in.
 

@@ -98,8 +98,9 @@ def test_small_nets_are_separate_networks(norm):
     assert abs(nets.stem.weight.std().item() - (2 / 64) ** 0.5) < 0.01
 
 
-def test_a_block_switched_off_is_the_identity():
-    nets = SmallNets(3, [True], [0])
+@pytest.mark.parametrize("residual", [True, False])
+def test_a_block_switched_off_is_the_identity(residual):
+    nets = SmallNets(3, [residual], [0])
     nets.on = [1.0, 0.0, 1.0]
     maps = nets.features(X)
     torch.testing.assert_close(maps[2], maps[1])

@@ -97,7 +97,7 @@ def test_filters_are_trained_by_their_losses():
             * F.binary_cross_entropy_with_logits(x, t, reduction="none")
         ).mean(),
     }
-    features = torch.tensor(explorers._features(images))
+    features = torch.tensor(explorers.neighborhoods(images))
     for name, weights in zip(explorers.NAMES, explorers.train_filters(8).weights, strict=True):
         w = torch.zeros(26, dtype=torch.float64, requires_grad=True)
         optimizer = torch.optim.Adam([w], lr=0.1)

@@ -29,3 +29,9 @@ def test_tensors_are_made_of_every_array_however_deep():
     assert torch.equal(made["x"], torch.ones(2, dtype=torch.float64))
     assert made["more"][0].shape == (1, 3) and made["more"][1] == 5
     assert isinstance(made["pair"], tuple) and torch.is_tensor(made["pair"][0])
+
+
+def test_tensors_that_numpy_has_no_type_for_arrive_in_a_wider_one():
+    for sent in (torch.tensor([1.5, -2.0], dtype=torch.bfloat16), torch.tensor([1 + 2j]).conj(), torch.ones(2, 2).T):
+        got = travelled(sent.requires_grad_())
+        np.testing.assert_array_equal(got, sent.detach().to(torch.complex64).resolve_conj().numpy())

@@ -302,7 +302,10 @@ def full_of_ones(channels, groups, size):
 @st.composite
 def branches(draw, sizes, values):
     """Draw a square k x k kernel, a smaller odd one, and the identity's scale per channel; all have C in and C out."""
-    channels, (large, small) = draw(sizes), draw(st.sampled_from([(3, 1), (5, 3), (5, 1), (3, 3), (7, 5), (1, 1)]))
+    channels, (large, small) = (
+        draw(sizes),
+        draw(st.sampled_from([(3, 1), (5, 3), (5, 1), (3, 3), (7, 5), (7, 3), (1, 1)])),
+    )
     weights = [draw(filled((channels, channels, side, side), values)) for side in (large, small)]
     return *weights, draw(filled((channels,), values) | arrays(channels, values))
 
@@ -447,3 +450,13 @@ def small_detached(large, small, scale):
 @merge_branches.wrong("A kernel is (output, input, row, column): do not swap the first two.")
 def swapped(large, small, scale):
     return by_pad(large, small.transpose(0, 1), scale)
+
+
+@merge_branches.wrong(
+    "The ring is (k - m) // 2 wide on each side, whatever the sizes; 1 is right where they differ by 2."
+)
+def a_ring_of_one(large, small, scale):
+    k, m = large.shape[-1], small.shape[-1]
+    ring = 0 if m == k else k // 2 if m == 1 else 1
+    spread = F.pad(small, [ring] * 4)
+    return by_pad(large, small * 0, scale) + F.pad(spread, [0, k - spread.shape[-1]] * 2)

@@ -47,7 +47,7 @@ basic_block = Exercise(
         blocks(WIDE, st.integers(1, 5), 3, (1, 1, 2, 3)),
     ),
     tensors=True,
-    gradient=("x", "w1", "w2"),
+    gradient=("x", "w1", "w2", "w_short"),
     narrow={
         "w1": "distinct sizes2 one2 sizes3 one3: 3 x 3, nine entries of ten values",
         "w2": "distinct sizes2 one2 sizes3 one3: 3 x 3, nine entries of ten values",
@@ -135,6 +135,11 @@ def always_projected(x, w1, w2, w_short, stride):
 def shortcut_detached(x, w1, w2, w_short, stride):
     same = stride == 1 and len(w1) == x.shape[1]
     return _block(x, w1, w2, w_short, stride, short=(x if same else F.conv2d(x, w_short, stride=stride)).detach())
+
+
+@basic_block.wrong("The projection learns too: do not detach its weights.")
+def projection_detached(x, w1, w2, w_short, stride):
+    return block_by_torch(x, w1, w2, w_short.detach(), stride)
 
 
 @basic_block.wrong("The projection is needed too where only the stride differs from 1: do not look at channels alone.")

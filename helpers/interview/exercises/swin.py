@@ -374,7 +374,7 @@ relative_position_index = Exercise(
     "返回 (M*M, M*M) 的整数数组："
     "query（数组的行）减 key（数组的列）得 (dy, dx)，取值 -(M-1) 到 M-1，行号为 (dy + M - 1)(2M - 1) + dx + M - 1。",
     reference=index_of_pairs,
-    tiers=(st.tuples(st.integers(2, 3)), st.tuples(st.integers(1, 8))),
+    tiers=(st.tuples(st.integers(2, 3)), st.tuples(st.integers(1, 9))),
     cost="O(M^4) numbers, computed once",
     hints=(
         "Write the row and the column of every token as a list, in the order in which reshape flattens a window.",

@@ -171,6 +171,8 @@ assign_anchors = Exercise(
         st.tuples(arrays(st.tuples(side(2, 3), st.just(2)), (1.0, 2.0, 4.0)),
                   arrays(st.tuples(side(2, 3), st.just(2)), (1.0, 2.0, 4.0))),
         st.tuples(arrays(st.tuples(side(1, 5), st.just(2)), SIZES), arrays(st.tuples(side(1, 6), st.just(2)), SIZES)),
+        st.tuples(st.just(np.array([[40.0, 40.0], [3.0, 5.0]])),
+                  arrays(st.tuples(side(10, 14), st.just(2)), (1.0, 2.0, 3.0, 40.0))),
     ),
     narrow={name: "sizes1 one1 negative zero: a width and a height, above 0" for name in ("sizes", "anchors")},
     cost="O(n m) for n sizes and m anchors",
@@ -241,6 +243,11 @@ def over_the_larger(sizes, anchors):
 @assign_anchors.wrong("Of anchors that fit equally the first is asked for.")
 def last_of_equals(sizes, anchors):
     return len(anchors) - 1 - shape_iou(sizes, anchors[::-1]).argmax(axis=1)
+
+
+@assign_anchors.wrong("There may be more anchors than YOLOv3's nine: look at all of them.")
+def nine_alone(sizes, anchors):
+    return by_shape(sizes, anchors[:9])
 
 
 @assign_anchors.wrong("The anchor's width and height are swapped.")
