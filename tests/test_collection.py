@@ -4,7 +4,7 @@ import json
 import re
 import tomllib
 from importlib import import_module
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import pytest
 import yaml
@@ -85,7 +85,7 @@ def test_notebook_has_its_sections_in_order(topic):
     assert words.startswith(f"# {topic.number:02} {topic.title}")
     assert re.findall(r"(?m)^## \d+ (.*)$", words) == SECTIONS
     assert [int(n) for n in re.findall(r"(?m)^## (\d+) ", words)] == list(range(1, 11))
-    assert len(notebook["cells"]) <= 72
+    assert len(notebook["cells"]) <= 90
     assert re.search(r"[\u4e00-\u9fff]", words)
 
 
@@ -95,13 +95,37 @@ def test_every_claim_of_a_notebook_has_evidence_a_verdict_and_a_card(topic):
     cards = tomllib.loads((ROOT / f"helpers/interview/cards/{topic.stem}.toml").read_text(encoding="utf-8"))["card"]
     on_cards = {card["claim"] for card in cards if card.get("claim")}
     claims = set()
-    for cell, after in pairwise(notebook["cells"]):
-        words = "".join(cell["source"])
-        for claim in re.findall(r"(?m)^### ([a-z]+-\d+) ·", words):
+    for place, cell in enumerate(notebook["cells"]):
+        for claim in re.findall(r"(?m)^### ([a-z]+-\d+) ·", "".join(cell["source"])):
             claims.add(claim)
-            assert after["cell_type"] == "code" and after["outputs"], f"{claim} needs a cell that computes its evidence"
-            assert "<summary>Verdict: " in words and "**Say instead:**" in words, claim
+            evidence = list(takewhile(lambda after: after["cell_type"] == "code", notebook["cells"][place + 1 :]))
+            assert evidence and all(after["outputs"] for after in evidence), f"{claim} needs a cell that computes it"
+            verdict = "".join(notebook["cells"][place + 1 + len(evidence)]["source"])
+            assert verdict.startswith("<details><summary>Verdict: ") and "**Say instead:**" in verdict, claim
     assert claims and claims == on_cards
+
+
+@pytest.mark.parametrize("topic", READY, ids=lambda topic: topic.stem)
+def test_slides_follow_the_sections(topic):
+    kinds, lines = [], []
+    for cell in read(topic.path)["cells"]:
+        kind = cell["metadata"].get("slideshow", {}).get("slide_type")
+        kinds.append((kind, cell["cell_type"]))
+        words = "".join(cell["source"])
+        if kind == "slide":
+            lines.append(words.split("\n")[0])
+        headings = re.findall(r"(?m)^#+ .*$", words) if cell["cell_type"] == "markdown" else []
+        assert kind == "slide" or not headings, f"{headings} stand on a slide of other things"
+        assert kind == "fragment" or not words.startswith("<details>"), "an answer is shown with its question"
+        if re.search(r"^\w+ = explorers\.\w+\(", words, re.MULTILINE):
+            assert kind is None and kinds[-2][0] in ("slide", "subslide"), "an explorer is shown without its question"
+    assert lines[0] == f"# {topic.number:02} {topic.title}"[: len(lines[0])]
+    assert [line for line in lines if line.startswith("## ")] == [
+        f"## {number} {name}" for number, name in enumerate(SECTIONS[1:], 2)
+    ]
+    claims = re.findall(r"(?m)^### [a-z]+-\d+ · .*$", text(read(topic.path)))
+    assert len([line for line in lines if re.match(r"### [a-z]+-\d+ · ", line)]) >= len(claims) - 1  # one under "Traps"
+    assert kinds[1] == ("skip", "code"), "the imports are no slide"
 
 
 def test_every_claim_of_the_notes_is_settled():
