@@ -56,25 +56,30 @@ def canonical(notebook):
 
 
 def mark_slides(notebook):
-    """Say of each cell, in place, what it is to a slide show (RISE reads it); a cell without a mark stays on its slide.
+    """Say of each cell, in place, what it is to a slide show, as RISE reads it. An unmarked cell stays on its slide.
 
     A heading begins a slide, so every section, explorer and trap has its own. What is folded comes as a fragment, and
-    so does what a cell computes, after the claim that it settles; an explorer is seen with its question. What a prediction
-    is compared with, and other text, a step of a derivation say, begin a slide below. The imports are skipped.
+    so does what a cell computes, after the claim that it settles; an explorer is seen with its question. What settles a
+    prediction, and other text, a step of a derivation say, begin a slide below. The imports are skipped.
     """
-    section = ""
+    section = 0
     for cell in notebook["cells"]:
         source, code = "".join(cell["source"]), cell["cell_type"] == "code"
-        if not code and (headings := re.findall(r"^## (\d+) ", source, re.MULTILINE)):
-            section = headings[-1]
-        if code:
-            stays = section in ("8", "9") or section == "6" and "explorers." in source
-            kind = "skip" if section == "1" else None if stays else "subslide" if section == "6" else "fragment"
-        else:
-            kind = "slide" if source.startswith("#") else "fragment" if source.startswith("<details>") else "subslide"
+        if not code and (numbers := re.findall(r"^## (\d+) ", source, re.MULTILINE)):
+            section = int(numbers[-1])
         cell["metadata"].pop("slideshow", None)
-        if kind:
+        if kind := _slide_type(section, source, code):
             cell["metadata"]["slideshow"] = {"slide_type": kind}
+
+
+def _slide_type(section, source, code):
+    if not code:
+        return "slide" if source.startswith("#") else "fragment" if source.startswith("<details>") else "subslide"
+    if section == 1:
+        return "skip"
+    if section in (8, 9) or (section == 6 and "explorers." in source):
+        return None
+    return "subslide" if section == 6 else "fragment"
 
 
 def strip_widgets(notebook):

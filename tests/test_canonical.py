@@ -28,7 +28,8 @@ def test_incidental_things_are_dropped():
     )
     assert stored["metadata"] == canonical.METADATA
     (cell,) = stored["cells"]
-    assert cell["metadata"] == {"tags": ["t"]} and cell["execution_count"] == 1
+    assert cell["metadata"] == {"tags": ["t"], "slideshow": {"slide_type": "fragment"}}
+    assert cell["execution_count"] == 1
     assert cell["outputs"][0]["metadata"] == {}
 
 
