@@ -42,6 +42,7 @@ def canonical(notebook):
         if cell["execution_count"] is None:
             raise ValueError(f"cell {cell['id']} was not run")
         cell["execution_count"] = number
+        cell["outputs"] = _joined(cell["outputs"])
         for output in cell["outputs"]:
             if output["output_type"] == "error" or output.get("name") == "stderr":
                 raise ValueError(f"cell {cell['id']} failed or warned: {output.get('text') or output.get('evalue')}")
@@ -53,6 +54,18 @@ def canonical(notebook):
     strip_metadata(notebook)
     mark_slides(notebook)
     return notebook | {"nbformat": 4, "nbformat_minor": 5}
+
+
+def _joined(outputs):
+    """The outputs, with what was printed in pieces as one: where a kernel cuts depends on how fast it is read."""
+    joined = []
+    for output in outputs:
+        before = joined[-1] if joined else {}
+        if output["output_type"] == before.get("output_type") == "stream" and output["name"] == before["name"]:
+            before["text"] = "".join(before["text"]) + "".join(output["text"])
+        else:
+            joined.append(output)
+    return joined
 
 
 def mark_slides(notebook):

@@ -39,6 +39,15 @@ def test_ids_are_kept_or_made_from_the_text():
     assert first == canonical.canonical(notebook(source="1"))["cells"][0]["id"] != second
 
 
+def test_what_is_printed_in_pieces_is_one():
+    def stream(name, text):
+        return {"output_type": "stream", "name": name, "text": text}
+
+    pieces = [stream("stdout", "a\n"), stream("stdout", ["b\n", "c"]), output(a="b"), stream("stdout", "d")]
+    whole = canonical.canonical(notebook(outputs=pieces))["cells"][0]["outputs"]
+    assert [part.get("text") for part in whole] == ["a\nb\nc", None, "d"]
+
+
 def test_canonical_form_is_stable():
     once = canonical.canonical(notebook(outputs=[output(**{"image/png": "x", canonical.WIDGET_VIEW: VIEW})]))
     assert canonical.canonical(once) == once
