@@ -113,10 +113,26 @@ class Lab:
         page.wait_for_selector(".jp-Notebook .jp-Cell")
         if not sidebar:
             page.evaluate("void window.jupyterapp.commands.execute('application:toggle-left-area')")
+        self._wait_for_kernel(page)
+        return page
+
+    def turn_to(self, page, notebook):
+        """Open another notebook in a page in place of its present one, whose kernel ends."""
+        page.evaluate(
+            """async path => {
+                const { commands, shell } = window.jupyterapp, before = shell.currentWidget;
+                await commands.execute('docmanager:open', {path});
+                await before.sessionContext.shutdown();
+                before.dispose();
+            }""",
+            f"{notebook}.ipynb",
+        )
+        self._wait_for_kernel(page)
+
+    def _wait_for_kernel(self, page):
         page.wait_for_function(
             "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status == 'idle'"
         )
-        return page
 
     def run_all(self, page):
         """Run all cells of the page's notebook and wait until the last one is done."""

@@ -36,11 +36,11 @@ SCROLLED = """explorer => {
 
 
 class Bench:
-    """One notebook's page after Run All, its explorers by the names that the notebook gives them."""
+    """A page's notebook after Run All, its explorers by the names that the notebook gives them."""
 
-    def __init__(self, lab, notebook, **options):
-        self.lab, self.page = lab, lab.open(notebook, **options)
-        lab.run_all(self.page)
+    def __init__(self, lab, page):
+        self.lab, self.page = lab, page
+        lab.run_all(page)
         self.names = self.ask("list(found)")
 
     def ask(self, expression):
@@ -73,15 +73,19 @@ class Bench:
             self.page.wait_for_timeout(1000 * REST + 100 if self.ask(f"found[{name!r}].photograph") else 50)
         return values
 
-    def close(self):
-        self.page.close()
+
+@pytest.fixture(scope="module")
+def laptop(lab):
+    """One page for all notebooks in turn: JupyterLab takes longer to load than most of them to run."""
+    page = lab.open("00_start_here", sidebar=True, size=(1280, 720))
+    yield page
+    page.close()
 
 
 @pytest.fixture(scope="module", params=NOTEBOOKS)
-def bench(request, lab):
-    bench = Bench(lab, request.param, sidebar=True, size=(1280, 720))
-    yield bench
-    bench.close()
+def bench(request, lab, laptop):
+    lab.turn_to(laptop, request.param)
+    return Bench(lab, laptop)
 
 
 def test_after_run_all_every_explorer_stands_at_its_opening(bench):
@@ -188,12 +192,12 @@ def copy(lab):
 
     def open_copy(name, **options):
         shutil.copy(lab.folder / "notebooks/05_metrics_roc.ipynb", lab.folder / f"notebooks/{name}.ipynb")
-        benches.append(Bench(lab, name, **options))
+        benches.append(Bench(lab, lab.open(name, **options)))
         return benches[-1]
 
     yield open_copy
     for bench in benches:
-        bench.close()
+        bench.page.close()
 
 
 def test_two_views_of_different_size_are_both_sharp(lab, copy):
