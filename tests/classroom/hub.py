@@ -94,7 +94,7 @@ class Person:
         answer = self.post(
             "/hub/signup", username=self.name, signup_password=password, signup_password_confirmation=password
         )
-        (said,) = re.findall(r'class="alert alert-\w+"[^>]*>(.*?)</', answer.text, re.DOTALL)
+        (said,) = re.findall(r'class="alert alert-\w+"[^>]*>\s*<p>(.*?)</p>', answer.text, re.DOTALL)
         return " ".join(said.split())
 
     def log_in(self, password=PASSWORD):
@@ -118,6 +118,12 @@ class Person:
             time.sleep(0.2)
         self.get(f"/user/{self.name}/lab")  # signs in at the server too
         return self
+
+    def server(self):
+        """The address of this person's server, or None if it does not run; asking is no activity of the server."""
+        self.get("/hub/home")
+        xsrf = self.session.cookies.get("_xsrf", path="/hub/")
+        return self.get(f"/hub/api/users/{self.name}", headers={"X-XSRFToken": xsrf}).json()["server"]
 
     def api(self, method, path, owner=None, **options):
         """Ask somebody's server, by default one's own."""
