@@ -54,7 +54,9 @@ c.Spawner.cmd = [str(COMMANDS / "jupyterhub-singleuser")]
 c.Spawner.args = [f"--config={ROOT / 'jupyter_server_config.py'}"]
 c.Spawner.environment = {"VIVA_HOME": "~/viva-progress"}
 start = {"repo": REPOSITORY, "targetpath": "viva", "urlpath": "lab/tree/viva/notebooks/00_start_here.ipynb"}
-c.Spawner.default_url = f"/git-pull?{urlencode(start)}"  # brings the notebooks, at every login, and keeps what is edited
+c.Spawner.default_url = (
+    f"/git-pull?{urlencode(start)}"  # brings the notebooks, at every login, and keeps what is edited
+)
 c.Spawner.start_timeout = 120
 c.Spawner.http_timeout = 120
 
@@ -87,7 +89,9 @@ else:
 
     c.Spawner.pre_spawn_hook = account
 
-c.JupyterHub.services = [{"name": "culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", "--timeout=3600"]}]
+c.JupyterHub.services = [
+    {"name": "culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", "--timeout=3600"]}
+]
 c.JupyterHub.load_roles = [
     {
         "name": "culler",

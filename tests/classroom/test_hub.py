@@ -6,7 +6,7 @@ import time
 import nbformat
 import pytest
 
-from tests.classroom.hub import CONFIG, PASSWORD, TEACHER, Hub, Person, at_once
+from tests.classroom.hub import CONFIG, TEACHER, Hub, Person, at_once
 
 STUDENTS = ("bob", "carol", "dan")
 LOOP = """
