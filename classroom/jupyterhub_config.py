@@ -1,8 +1,8 @@
 """A class on one server, by JupyterHub: as root on a machine with systemd, or by `make hub` for a trial.
 
 Students register themselves and wait until the teacher, whom VIVA_TEACHER names, lets them in. Each works as an account
-of the machine, within limits of memory and processor. In a trial, VIVA_TRIAL=1, all work as the account that started it:
-their folders are apart, but whoever writes code can read them all, and nothing is limited.
+of the machine, within limits of memory and processor. In a trial, VIVA_TRIAL=1, all work as the account that started
+it: their folders are apart, but whoever writes code can read them all, and nothing is limited.
 """
 
 import os
@@ -54,9 +54,7 @@ c.Spawner.cmd = [str(COMMANDS / "jupyterhub-singleuser")]
 c.Spawner.args = [f"--config={ROOT / 'jupyter_server_config.py'}"]
 c.Spawner.environment = {"VIVA_HOME": "~/viva-progress"}
 start = {"repo": REPOSITORY, "targetpath": "viva", "urlpath": "lab/tree/viva/notebooks/00_start_here.ipynb"}
-c.Spawner.default_url = (
-    f"/git-pull?{urlencode(start)}"  # brings the notebooks, at every login, and keeps what is edited
-)
+c.Spawner.default_url = f"/git-pull?{urlencode(start)}"  # brings the notebooks at every start, and keeps all edits
 c.Spawner.start_timeout = 120
 c.Spawner.http_timeout = 120
 
@@ -89,9 +87,8 @@ else:
 
     c.Spawner.pre_spawn_hook = account
 
-c.JupyterHub.services = [
-    {"name": "culler", "command": [sys.executable, "-m", "jupyterhub_idle_culler", "--timeout=3600"]}
-]
+culler = [sys.executable, "-m", "jupyterhub_idle_culler", "--timeout=3600"]
+c.JupyterHub.services = [{"name": "culler", "command": culler}]
 c.JupyterHub.load_roles = [
     {
         "name": "culler",

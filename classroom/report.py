@@ -100,10 +100,10 @@ def _read(path):
         first_grades = {}
         for card, grade, _ in progress.answers():
             first_grades.setdefault(card, grade)
-        tried = {entry["exercise_id"] for entry in data["attempts"]}
-        endings = {exercise: _ending(progress.attempts(exercise)) for exercise in tried}
-        submitted = {exercise: progress.submissions(exercise) for exercise in tried}
-    reasons = {exercise: {verdict for _, verdict, _ in rows if verdict} for exercise, rows in submitted.items()}
+        names = {entry["exercise_id"] for entry in data["attempts"]}
+        events = {name: progress.attempts(name) for name in names}
+        reasons = {name: {verdict for _, verdict, _ in progress.submissions(name) if verdict} for name in names}
+    endings = {name: _ending(log) for name, log in events.items() if log}
     name = data.get("name") or f"no name, {who[:8]}"
     size = len(data["reviews"]) + len(data["attempts"])
     return who, (size, Student(str(name), first_grades, endings, reasons))
@@ -148,9 +148,7 @@ def draw_traps(rows):
         axes = figure.add_subplot(xlabel="students", title="Traps: fell for it, of those who answered")
         names = [f"{card.topic.title}, {card.claim}" for card, _, _ in rows]
         axes.barh(names, [answered for _, _, answered in rows], color=theme.SKY, label="answered")
-        axes.barh(
-            names, [fell for _, fell, _ in rows], color=theme.VERMILLION, label='fell for it: first graded "Again"'
-        )
+        axes.barh(names, [fell for _, fell, _ in rows], color=theme.VERMILLION, label='fell for it: graded "Again"')
         axes.xaxis.get_major_locator().set_params(integer=True)
         figure.legend(loc="outside lower center", ncols=2)
     return figure

@@ -13,12 +13,13 @@ from tests.browser.conftest import ARTIFACTS
 
 TRAPS = [card.id for card in load_cards().values() if card.kind == "trap"]
 TIE = "A tie between a positive and a negative counts one half. Here it counts as won: >= should be >."
-VERDICT = f"metrics/roc_auc: not right yet. auc is wrong.\nThe smallest input found:\n    y_true  [0, 1]\nLikely mistake: {TIE}"
+WRONG = "metrics/roc_auc: not right yet. auc is wrong.\nThe smallest input found:\n    y_true  [0, 1]"
+VERDICT = f"{WRONG}\nLikely mistake: {TIE}"
 
 
 def student(folder, grades, events, verdicts=()):
     """A student's progress: grades by card, events by exercise, each a minute after the one before."""
-    clock = iter(datetime(2030, 1, 1, tzinfo=UTC) + timedelta(minutes=n) for n in range(10_000))
+    clock = iter(datetime(2024, 1, 1, tzinfo=UTC) + timedelta(minutes=n) for n in range(10_000))
     progress = Progress(folder / f"{len(list(folder.glob('*.sqlite3')))}.sqlite3", lambda: next(clock))
     for card, rows in grades.items():
         for grade in rows:
@@ -26,10 +27,8 @@ def student(folder, grades, events, verdicts=()):
     verdicts = iter(verdicts)
     for exercise, rows in events.items():
         for event in rows:
-            refused = event == "failed"
-            progress.record_attempt(
-                exercise, event, "my = 'code'" if refused else "", next(verdicts) if refused else ""
-            )
+            judged = ("my = 'code'", next(verdicts)) if event == "failed" else ()
+            progress.record_attempt(exercise, event, *judged)
     return progress
 
 
@@ -41,12 +40,11 @@ def box(tmp_path):
     box.mkdir()
     first, second, third = TRAPS[:3]
     crash = "metrics/roc_auc: not right yet. It raised IndexError: index 3 is out of bounds\nIt happens in line 2: a[3]"
+    auc = "metrics/roc_auc"
     everybody = [
-        student(
-            private, {first: [1, 3], second: [3]}, {"metrics/roc_auc": ["failed", "failed", "passed"]}, [VERDICT] * 2
-        ),
-        student(private, {first: [1, 1], second: [1], third: [4]}, {"metrics/roc_auc": ["failed"]}, [crash]),
-        student(private, {first: [2]}, {"metrics/roc_auc": ["passed"], "boxes/nms": ["solution", "passed"]}),
+        student(private, {first: [1, 3], second: [3]}, {auc: ["failed", "failed", "passed"]}, [VERDICT] * 2),
+        student(private, {first: [1, 1], second: [1], third: [4]}, {auc: ["failed"]}, [crash]),
+        student(private, {first: [2]}, {auc: ["passed"], "boxes/nms": ["solution", "passed"]}),
     ]
     for name, progress in zip(("Ada", None, None), everybody, strict=True):
         share.share(box, name, progress)
@@ -79,7 +77,7 @@ def test_an_export_holds_no_code_no_input_and_no_name_unless_given(box):
 
 def test_sharing_again_replaces_and_a_copy_counts_once(box, tmp_path):
     (again,) = [path for path in box.iterdir() if json.loads(path.read_text()).get("name") == "Ada"]
-    progress = Progress(tmp_path / "private" / "0.sqlite3", lambda: datetime(2030, 1, 2, tzinfo=UTC))
+    progress = Progress(tmp_path / "private" / "0.sqlite3", lambda: datetime(2024, 1, 2, tzinfo=UTC))
     progress.answer(TRAPS[3], 1)
     (box / "copy.json").write_bytes(again.read_bytes())
     assert share.share(box, "Ada", progress) == again
@@ -129,9 +127,8 @@ def test_the_command_draws_a_class_of_thirty(tmp_path, browser, capsys):
     tasks = ["metrics/roc_auc", "boxes/nms", "boxes/box_iou", "losses/focal_loss", "kmeans/lloyd"]
     tasks = [task for task in tasks if task in {exercise.id for exercise in report.all_exercises()}]
     for number in range(30):
-        grades = {
-            card: [1 if (number * 7 + place * 5) % 10 < 8 - place % 8 else 3] for place, card in enumerate(TRAPS[:20])
-        }
+        falls = [(number * 7 + place * 5) % 10 < 8 - place % 8 for place in range(20)]
+        grades = {card: [1 if fell else 3] for card, fell in zip(TRAPS, falls, strict=False)}
         events = {
             task: ["failed"] * ((number + place) % 3) + (["passed"] if number % (place + 2) else [])
             for place, task in enumerate(tasks)
