@@ -187,13 +187,18 @@ class Kernel:
             if answer["parent_header"].get("msg_id") != header["msg_id"]:
                 continue
             assert answer["msg_type"] != "error", f"{source}\n{answer['content']['evalue']}"
-            said.append(answer["content"].get("text", ""))
+            said.append(text(answer["content"]))
             if answer["msg_type"] == "status" and answer["content"]["execution_state"] == "idle":
                 return "".join(said)
 
     def close(self):
         self.socket.close()
         self.person.api("DELETE", f"kernels/{self.id}")
+
+
+def text(output):
+    """What an output of a cell says in plain text."""
+    return output.get("text") or output.get("data", {}).get("text/plain", "")
 
 
 def at_once(tasks):

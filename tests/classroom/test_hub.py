@@ -2,13 +2,15 @@
 
 import stat
 import time
+from urllib.parse import parse_qs, urlsplit
 
 import nbformat
 import pytest
 
-from tests.classroom.hub import CONFIG, TEACHER, Hub, Person, at_once
+from tests.classroom.hub import CONFIG, TEACHER, Hub, Person, at_once, text
+from tests.comparison import differences
 
-STUDENTS = ("bob", "carol", "dan")
+STUDENTS = ("bob", "carol", "dan", "erin")
 LOOP = """
 from helpers.interview.judge import check
 
@@ -30,7 +32,7 @@ def hub(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def students(hub):
-    """Three students whose servers run and who have the notebooks."""
+    """Students whose servers run and who have the notebooks."""
     people = [hub.admit(name) for name in STUDENTS]
     for result, _ in at_once([person.start for person in people]):
         assert not isinstance(result, Exception), result
@@ -42,6 +44,7 @@ def students(hub):
 def test_a_student_waits_for_the_teacher_and_needs_the_password(hub):
     eve, teacher = Person(hub, "eve"), Person(hub, TEACHER)
     assert "at least 12 characters" in eve.register("short")
+    assert "too common" in eve.register("1qaz2wsx3edc")
     assert eve.register() == "Your information has been sent to the admin."
     assert not eve.log_in(), "nobody has let eve in"
     assert eve.approve("eve").status_code == 403
@@ -71,7 +74,7 @@ def test_a_name_that_is_no_account_of_a_machine_is_refused(hub, name):
 
 
 def test_a_student_is_refused_another_ones_server_and_files(hub, students):
-    bob, carol, _ = students
+    bob, carol, *_ = students
     carol.save("mine", nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("carol's secret")]))
     assert "carol's secret" in carol.read("mine").cells[0].source
     for path in ("lab", "files/viva/notebooks/mine.ipynb", "api/contents/viva/notebooks/mine.ipynb", "api/kernels"):
@@ -93,21 +96,50 @@ def test_what_students_and_the_hub_write_is_open_to_no_other_account(hub, studen
 
 
 def test_judge_and_progress_are_each_students_own(hub, students):
-    bob, carol, _ = students
+    bob, carol, *_ = students
+    judge = (
+        "from helpers.interview import judge\n"
+        "def roc_auc(labels, scores):\n    return 0.5\n"
+        'judge.check("metrics/roc_auc", roc_auc)\n'
+        "import psutil\n"
+        'print(*(p.environ()["HOME"] for p in psutil.Process().children(recursive=True)))'
+    )
+    for person in (bob, carol):
+        homes = person.run(judge).split("\n")[-2].split()
+        assert homes, "the judge runs in a process of its own"
+        assert set(homes) == {str(hub.home(person.name))}
     record = (
         "from helpers.interview.progress import Progress\n"
-        'Progress().record_attempt("metrics/roc_auc", "passed")\n'
-        'print(Progress().attempts("metrics/roc_auc"), Progress().path)'
+        'Progress().record_attempt("boxes/nms", "passed")\n'
+        'print(Progress().attempts("boxes/nms"), Progress().path)'
     )
-    ask = 'from helpers.interview.progress import Progress\nprint(Progress().attempts("metrics/roc_auc"))'
-    home = hub.home("bob")
-    assert bob.run(record).strip() == f"['passed'] {home / 'viva-progress' / 'progress.sqlite3'}"
+    ask = 'from helpers.interview.progress import Progress\nprint(Progress().attempts("boxes/nms"))'
+    assert bob.run(record).strip() == f"['passed'] {hub.home('bob') / 'viva-progress' / 'progress.sqlite3'}"
     assert carol.run(ask).strip() == "[]"
 
 
+def test_whoever_logs_in_gets_the_notebooks_first(hub, students):
+    address = urlsplit(students[0].get("/user/bob/").url)
+    assert address.path == "/user/bob/git-pull"
+    assert parse_qs(address.query)["repo"] == [hub.source.as_uri()]
+
+
+def test_the_class_runs_a_notebook_while_an_endless_loop_is_judged(hub, students):
+    *others, erin = students
+    stored = nbformat.read(hub.source / "notebooks" / "05_metrics_roc.ipynb", as_version=4)
+    expected = "".join(text(output) for cell in stored.cells for output in cell.get("outputs", ()))
+    assert len(expected) > 1000
+    tasks = [lambda person=person: person.run_all("05_metrics_roc") for person in others]
+    (verdict, judged), *ran = at_once([lambda: erin.run(LOOP), *tasks])
+    assert "It was stopped after 10 seconds: an endless loop" in str(verdict)
+    assert judged > 10
+    for printed, _ in ran:
+        assert isinstance(printed, str), printed
+        assert differences(expected, printed) == []
+
+
 def test_a_pull_brings_the_update_and_keeps_the_edit(hub, students):
-    bob = students[0]
-    name = "00_start_here"
+    bob, name = students[0], "00_start_here"
     notebook = bob.read(name)
     notebook.cells.append(nbformat.v4.new_code_cell("answer = 'mine'"))
     bob.save(name, notebook)
@@ -126,15 +158,14 @@ def test_a_pull_brings_the_update_and_keeps_the_edit(hub, students):
     assert merged.cells[-1].source == "answer = 'mine'"
     assert bob.read("new").cells[0].source == update.cells[0].source
 
-
-def test_the_class_runs_a_notebook_while_an_endless_loop_is_judged(hub, students):
-    *others, dan = students
-    tasks = [lambda person=person: person.run_all("05_metrics_roc") for person in others]
-    (verdict, waited), *ran = at_once([lambda: dan.run(LOOP), *tasks])
-    print(verdict, waited, ran)
-    assert 0
-    for result, _ in ran:
-        assert not isinstance(result, Exception), result
+    mine, theirs = bob.read(name), nbformat.read(path, as_version=4)
+    mine.cells[0].source, theirs.cells[0].source = "# My title", "# A new title"
+    bob.save(name, mine)
+    nbformat.write(theirs, path)
+    hub.commit("The same lines")
+    bob.pull()
+    nbformat.validate(bob.read(name))
+    assert bob.read(name).cells[0].source == "# My title", "where both changed the same, the student's stays"
 
 
 def test_an_idle_server_is_stopped(tmp_path):
