@@ -30,9 +30,9 @@ PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>
 body {{ font: 17px/1.5 system-ui, sans-serif; max-width: 1000px; margin: 2em auto; padding: 0 1em; color: #1a1a1a }}
-table {{ border-collapse: collapse; width: 100% }}
+table {{ border-collapse: collapse; width: 100%; margin: 1em 0 3em }}
 td, th {{ text-align: left; vertical-align: top; padding: 4px 12px 4px 0; border-bottom: 1px solid #ddd }}
-td:first-child {{ white-space: nowrap }}
+td.short {{ white-space: nowrap }}
 td p {{ margin: 0 }}
 img {{ max-width: 100% }}
 </style>
@@ -211,8 +211,12 @@ def _image(figure, alt):
 
 
 def _table(head, rows):
-    lines = ["".join(f"<th>{cell}</th>" for cell in head), *("".join(f"<td>{c}</td>" for c in row) for row in rows)]
+    lines = ["".join(f"<th>{cell}</th>" for cell in head), *("".join(map(_cell, row)) for row in rows)]
     return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+
+
+def _cell(text):
+    return f'<td class="short">{text}</td>' if len(str(text)) < 40 else f"<td>{text}</td>"
 
 
 def main(arguments=None):

@@ -78,6 +78,7 @@ def test_a_student_is_refused_another_ones_server_and_files(hub, students):
     carol.save("mine", nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("carol's secret")]))
     assert "carol's secret" in carol.read("mine").cells[0].source
     for path in ("lab", "files/viva/notebooks/mine.ipynb", "api/contents/viva/notebooks/mine.ipynb", "api/kernels"):
+        assert carol.get(f"/user/carol/{path}").ok, path
         answer = bob.get(f"/user/carol/{path}")
         assert answer.status_code == 403, path
         assert "carol's secret" not in answer.text

@@ -43,7 +43,10 @@ def load(tmp_path, monkeypatch):
 def test_each_student_has_an_account_and_limits_of_systemd(load, monkeypatch):
     config, started, commands = load(), {}, []
 
-    async def no(unit):
+    async def running(unit):
+        return started.get("unit") == unit
+
+    async def failed(unit):
         return False
 
     async def start(unit, **options):
@@ -65,10 +68,14 @@ def test_each_student_has_an_account_and_limits_of_systemd(load, monkeypatch):
     config.Spawner.pre_spawn_hook(SimpleNamespace(user=bob))
     assert len(commands) == 1, "an account that is there is not made again"
 
-    for name, stand_in in {"service_running": no, "service_failed": no, "start_transient_service": start}.items():
+    for name, stand_in in {
+        "service_running": running,
+        "service_failed": failed,
+        "start_transient_service": start,
+    }.items():
         monkeypatch.setattr(systemd, name, stand_in)
-    for name, value in {"user": bob, "get_env": dict, "get_args": list, "start_timeout": 0}.items():
-        monkeypatch.setattr(SystemdSpawner, name, value if name != "user" else bob)
+    for name, stand_in in {"user": bob, "get_env": dict, "get_args": list}.items():
+        monkeypatch.setattr(SystemdSpawner, name, stand_in)
     asyncio.run(SystemdSpawner(config=config).start())
     assert (started["uid"], started["gid"], started["working_dir"]) == (2001, 2001, "/home/viva-bob")
     expected = {"MemoryMax": 2 * 2**30, "CPUQuota": "100%", "PrivateTmp": "yes", "PrivateDevices": "yes"}
