@@ -5,6 +5,7 @@ import os
 import pwd
 import re
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -76,7 +77,8 @@ def test_each_student_has_an_account_and_limits_of_systemd(load, monkeypatch):
         monkeypatch.setattr(systemd, name, stand_in)
     for name, stand_in in {"user": bob, "get_env": dict, "get_args": list}.items():
         monkeypatch.setattr(SystemdSpawner, name, stand_in)
-    asyncio.run(SystemdSpawner(config=config).start())
+    with ThreadPoolExecutor() as other:  # the browser's loop runs in this thread
+        other.submit(asyncio.run, SystemdSpawner(config=config).start()).result()
     assert (started["uid"], started["gid"], started["working_dir"]) == (2001, 2001, "/home/viva-bob")
     expected = {"MemoryMax": 2 * 2**30, "CPUQuota": "100%", "PrivateTmp": "yes", "PrivateDevices": "yes"}
     expected |= {"NoNewPrivileges": "yes", "UMask": "0077", "ProtectProc": "invisible", "OOMPolicy": "continue"}
