@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: lab author demo slides test test-classroom portable bench mutants notebooks format
+.PHONY: lab author demo slides hub test test-classroom portable bench mutants notebooks format
 
 .venv/installed: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
@@ -13,6 +13,7 @@ JOBS ?= 2
 
 .venv/classroom: .venv/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,classroom]'
+	$(BIN)/npm install --silent --global --prefix .venv configurable-http-proxy@5.3.0  # of JupyterHub
 	touch $@
 
 lab: .venv/installed
@@ -26,6 +27,11 @@ demo: .venv/classroom  # the explorers on a projector
 
 slides: .venv/classroom  # a topic as slides: make slides TOPIC=05
 	$(BIN)/python -m classroom.slides $(TOPIC)
+
+hub: export VIVA_TRIAL = 1
+hub: export VIVA_TEACHER ?= teacher
+hub: .venv/classroom  # a class on this machine, for a trial: docs/classroom.md has the real one
+	$(BIN)/python -m jupyterhub --config=classroom/jupyterhub_config.py
 
 # two test processes share the cores; benchmarks keep all threads
 test: export OMP_NUM_THREADS ?= 1
