@@ -37,6 +37,11 @@ def say(text):
     return text if language() == "en" else _translated(text)
 
 
+def in_english(heading):
+    """Return a notebook's heading as it was before `say`, whatever your language is now."""
+    return next((english for english, shown in catalog()["notebooks"].items() if shown == heading), heading)
+
+
 def page_texts():
     """Return what our JavaScript says, English -> shown; empty in English."""
     return {} if language() == "en" else catalog()["page"]

@@ -14,6 +14,7 @@ import re
 import sys
 import textwrap
 import time
+import unicodedata
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
@@ -22,6 +23,7 @@ from IPython import get_ipython
 from IPython.display import clear_output
 
 from .. import theme
+from ..language import say
 from .agenda import tell
 from .comparison import MARKS
 from .exercises import all_exercises, load
@@ -70,12 +72,11 @@ class Verdict:
 
     def _repr_html_(self):
         color = _COLORS[self.outcome]
-        text = (
-            escape((self.marked or self.message) + self.beyond).replace(MARKS[0], "<mark>").replace(MARKS[1], "</mark>")
-        )
+        text = escape(_said((self.marked or self.message) + self.beyond))
+        text = text.replace(MARKS[0], "<mark>").replace(MARKS[1], "</mark>")
         return (
             f'<div style="border-left: 6px solid {color}; padding: 2px 12px">'
-            f'<b style="color: {color}">{self.outcome}</b> <span style="opacity: 0.7">{self.effort}</span>'
+            f'<b style="color: {color}">{say(self.outcome)}</b> <span style="opacity: 0.7">{say(self.effort)}</span>'
             f'<pre style="margin: 4px 0">{text}</pre></div>'
         )
 
@@ -100,7 +101,9 @@ class Note(str):
 
     def _repr_markdown_(self):
         before, code, after = self.parts
-        plain = (re.sub(r"([*_`<$\\])", r"\\\1", text) for text in (before, after))  # they hold formulas, no markup
+        plain = (
+            re.sub(r"([*_`<$\\])", r"\\\1", _said(text)) for text in (before, after)
+        )  # they hold formulas, no markup
         return f"\n\n```python\n{code}\n```\n\n".join(plain) if code else "".join(plain)
 
 
@@ -150,7 +153,7 @@ def _busy():
     shell = get_ipython()
     live = hasattr(shell, "kernel")
     if live:
-        print("checking...")
+        print(say("checking..."))
     yield
     if live:
         clear_output(wait=True)
@@ -242,6 +245,26 @@ def _source(function):
         return textwrap.dedent(inspect.getsource(innermost(function)))
     except (OSError, TypeError):  # written where no source is kept
         return f"{function!r}, whose source is not known"
+
+
+# --- in your language ------------------------------------------------------------------------------------------------
+
+
+def _said(text):
+    """A message in your language, line by line. What the learner's function took, gave and printed stays as it is."""
+    return "\n".join(_said_row(line) if line.startswith("    ") else say(line) for line in text.split("\n"))
+
+
+_ROW = re.compile(r"(    (?:\S.* )?(?:expected|got|after|printed|differs at))  +(\S.*)")
+
+
+def _said_row(line):
+    """A row of a verdict, its label translated and its text in its column: a Chinese character is two wide."""
+    if not (row := _ROW.fullmatch(line)):
+        return line
+    label, _, text = say("  ".join(row.groups()))[4:].partition("  ")
+    wide = len(label) + sum(unicodedata.east_asian_width(character) in "WF" for character in label)
+    return f"    {label}{' ' * (row.start(2) - 4 - wide)}{text}"
 
 
 # --- before anything is run ------------------------------------------------------------------------------------------
