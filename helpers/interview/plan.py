@@ -163,7 +163,7 @@ class PlanBox(widgets.VBox):
         except ProgressError as error:
             self._line.value = say(str(error))
             return
-        said = [say(f"{days} day{'s' * (days != 1)} in a row.")]
+        said = [say("1 day in a row." if days == 1 else f"{days} days in a row.")]
         if left is not None:
             said.append(say(f"{left} days left." if left > 0 else "The date has passed: set the next one."))
         self._line.value = " ".join(said)
