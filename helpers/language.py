@@ -51,7 +51,8 @@ def page_texts():
 def catalog():
     """Return the catalog: room -> {English: Chinese}, that of the topics' titles included.
 
-    ``{N}`` stands for a number, ``{1}`` for any text that stays as it is, ``{a}`` for one that the catalog knows too.
+    ``{N}`` stands for a number or a capital letter, ``{1}`` for any text that stays as it is, ``{a}`` for one that the
+    catalog knows too.
     """
     rooms = tomllib.loads((Path(__file__).parent / "chinese.toml").read_text(encoding="utf-8"))
     same = {text: text for text in rooms.pop("same")["texts"]}
@@ -69,7 +70,10 @@ def find(text):
     whole, patterns = _keys()
     if text in whole:
         return text, {}
+    has_words = _WORD.search(text)
     for key, pattern in patterns:
+        if not has_words and not re.search("[A-Za-z]", _HOLE.sub("", key)):
+            continue  # "5, 3" has no more to translate than "5"
         if match := pattern.fullmatch(text):
             held = {hole.lstrip("_"): part for hole, part in match.groupdict().items()}
             if all(is_known(part) for hole, part in held.items() if hole.islower()):
@@ -84,7 +88,7 @@ def is_known(text):
 
 @lru_cache(4096)
 def _translated(text):
-    if not _WORD.search(text) or not (found := find(text)):
+    if not (found := find(text)):
         return text
     key, held = found
     return _HOLE.sub(lambda hole: (_translated if hole[1].islower() else str)(held[hole[1]]), _keys()[0][key])
@@ -102,5 +106,5 @@ def _pattern(key):
     """A group for each hole; its name is the hole's, after an underscore if that is a digit."""
     parts = _HOLE.split(key)
     names = [f"_{name}" if name.isdigit() else name for name in parts[1::2]]
-    holes = [f"(?P<{name}>{'[-+.,0-9e%]+' if name.isupper() else '.+?'})" for name in names] + [""]
+    holes = [f"(?P<{name}>{'[A-Z]|[-+.,0-9e%]+' if name.isupper() else '.+?'})" for name in names] + [""]
     return "".join(re.escape(literal) + hole for literal, hole in zip(parts[::2], holes, strict=True))

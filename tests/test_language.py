@@ -213,6 +213,8 @@ def test_notebooks_are_stored_in_english(chinese, monkeypatch, tmp_path):
         ("my own label (mm)", "my own label (mm)"),  # never half of a text
         ("recall, of mine", "recall, of mine"),
         ("-0.5", "-0.5"),
+        ("5, 3", "5, 3"),
+        ("8 d", "8 天"),
     ],
 )
 def test_a_text_is_shown_in_chinese_or_as_it_is(chinese, english, shown):
@@ -311,13 +313,14 @@ The smallest input found:
 Likely mistake: It is not sorted.
 Not recorded: no file"""
     shown = Verdict(False, message, "Failed")._repr_html_()
+    assert f"tab-size: {len('    threshold expected  ')}" in shown
     for line in (
         "metrics/counts：还不对。threshold 错误。它的类型是 float32，我们的是 float64。",
         "    threshold           [1, 2]",
-        "    threshold 期望      [1, 2]",
-        "    threshold 你的      [1,",
+        "    threshold 期望\t[1, 2]",
+        "    threshold 你的\t[1,",
         "                         3]",
-        "    不同处              threshold[1]：期望 2，你的 3（2 个元素中有 1 个不同）",
+        "    不同处\tthreshold[1]：期望 2，你的 3（2 个元素中有 1 个不同）",
         "可能的错误：It is not sorted.",
         "未能记录：no file",
     ):

@@ -14,7 +14,6 @@ import re
 import sys
 import textwrap
 import time
-import unicodedata
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
@@ -23,7 +22,7 @@ from IPython import get_ipython
 from IPython.display import clear_output
 
 from .. import theme
-from ..language import say
+from ..language import language, say
 from .agenda import tell
 from .comparison import MARKS
 from .exercises import all_exercises, load
@@ -72,12 +71,13 @@ class Verdict:
 
     def _repr_html_(self):
         color = _COLORS[self.outcome]
-        text = escape(_said((self.marked or self.message) + self.beyond))
-        text = text.replace(MARKS[0], "<mark>").replace(MARKS[1], "</mark>")
+        english = (self.marked or self.message) + self.beyond
+        text = escape(_said(english)).replace(MARKS[0], "<mark>").replace(MARKS[1], "</mark>")
+        tabs = "" if language() == "en" else f"; tab-size: {_column(english)}"
         return (
             f'<div style="border-left: 6px solid {color}; padding: 2px 12px">'
             f'<b style="color: {color}">{say(self.outcome)}</b> <span style="opacity: 0.7">{say(self.effort)}</span>'
-            f'<pre style="margin: 4px 0">{text}</pre></div>'
+            f'<pre style="margin: 4px 0{tabs}">{text}</pre></div>'
         )
 
 
@@ -101,9 +101,8 @@ class Note(str):
 
     def _repr_markdown_(self):
         before, code, after = self.parts
-        plain = (
-            re.sub(r"([*_`<$\\])", r"\\\1", _said(text)) for text in (before, after)
-        )  # they hold formulas, no markup
+        said = map(_said, (before, after))
+        plain = (re.sub(r"([*_`<$\\])", r"\\\1", text) for text in said)  # they hold formulas, no markup
         return f"\n\n```python\n{code}\n```\n\n".join(plain) if code else "".join(plain)
 
 
@@ -255,16 +254,21 @@ def _said(text):
     return "\n".join(_said_row(line) if line.startswith("    ") else say(line) for line in text.split("\n"))
 
 
-_ROW = re.compile(r"(    (?:\S.* )?(?:expected|got|after|printed|differs at))  +(\S.*)")
+_ROW = re.compile(r"(?m)^(    (?:\S.* )?(?:expected|got|after|printed|differs at))  +(\S.*)$")
 
 
 def _said_row(line):
-    """A row of a verdict, its label translated and its text in its column: a Chinese character is two wide."""
-    if not (row := _ROW.fullmatch(line)):
+    """A row of a verdict, its label translated; a tab before its text, for no font says how wide Chinese is."""
+    if not (row := _ROW.match(line)):
         return line
-    label, _, text = say("  ".join(row.groups()))[4:].partition("  ")
-    wide = len(label) + sum(unicodedata.east_asian_width(character) in "WF" for character in label)
-    return f"    {label}{' ' * (row.start(2) - 4 - wide)}{text}"
+    label, _, text = say("  ".join(row.groups())).lstrip().partition("  ")
+    return f"    {label}\t{text}" if language() == "zh" else line
+
+
+def _column(text):
+    """In which column the texts of a verdict's rows begin."""
+    row = _ROW.search(text)
+    return row.start(2) - row.start(1) if row else 8
 
 
 # --- before anything is run ------------------------------------------------------------------------------------------
