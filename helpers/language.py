@@ -15,6 +15,7 @@ from .topics import TOPICS
 LANGUAGES = ("en", "zh")
 LOCALES = Path(__file__).parent / "locales"  # JupyterLab's own: a folder of its settings for each language
 _HOLE = re.compile(r"\{(\w)\}")
+_LETTER = re.compile(r"[A-Za-z]")
 _WORD = re.compile(r"[A-Za-z]{2}")
 
 
@@ -70,10 +71,12 @@ def find(text):
     whole, patterns = _keys()
     if text in whole:
         return text, {}
+    if not _LETTER.search(text):
+        return None
     has_words = _WORD.search(text)
-    for key, pattern in patterns:
-        if not has_words and not re.search("[A-Za-z]", _HOLE.sub("", key)):
-            continue  # "5, 3" has no more to translate than "5"
+    for key, pattern, has_letters in patterns:
+        if not has_words and not has_letters:  # "x, y" has no more to translate than "x"; "8 d" has
+            continue
         if match := pattern.fullmatch(text):
             held = {hole.lstrip("_"): part for hole, part in match.groupdict().items()}
             if all(is_known(part) for hole, part in held.items() if hole.islower()):
@@ -99,7 +102,7 @@ def _keys():
     """All of the catalog as one dict, and its keys with holes as patterns, the most literal first."""
     whole = {key: shown for room in catalog().values() for key, shown in room.items()}
     holed = sorted((key for key in whole if _HOLE.search(key)), key=lambda key: -len(_HOLE.sub("", key)))
-    return whole, [(key, re.compile(_pattern(key), re.DOTALL)) for key in holed]
+    return whole, [(key, re.compile(_pattern(key), re.DOTALL), _LETTER.search(_HOLE.sub("", key))) for key in holed]
 
 
 def _pattern(key):
