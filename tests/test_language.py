@@ -163,6 +163,22 @@ def _stands_in(text, key):
     return text in key or text[0].lower() + text[1:] in key
 
 
+def test_what_the_notebooks_explorers_say_is_known():
+    """Explorers on other data than the examples': their titles and the names of their readouts, as stored."""
+    found = 0
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for data in (output.get("data", {}) for output in cell.get("outputs", ())):
+                title, *lines = "".join(data.get("text/plain", "")).split("\n")
+                if "image/png" in data and lines:
+                    found += 1
+                    assert language.is_known(title), title
+                    for line in lines:
+                        ends = [colon.start() for colon in re.finditer(": ", line)]
+                        assert any(language.is_known(line[:end]) for end in ends), line
+    assert found > 50
+
+
 def test_every_section_of_a_notebook_has_a_chinese_heading():
     headings = {line for cell in _prose() for line in cell["source"].split("\n") if line.startswith("## ")}
     assert headings == CATALOG["notebooks"].keys()
