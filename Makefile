@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: lab author demo slides hub test test-classroom portable bench mutants notebooks format
+.PHONY: lab lab-zh author demo slides hub test test-classroom portable bench mutants notebooks format
 
 .venv/installed: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
@@ -16,7 +16,15 @@ JOBS ?= 2
 	$(BIN)/npm install --silent --global --prefix .venv configurable-http-proxy@5.3.0  # of JupyterHub
 	touch $@
 
+.venv/chinese: .venv/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,chinese]'
+	touch $@
+
 lab: .venv/installed
+	$(BIN)/python -m helpers.lab
+
+lab-zh: export VIVA_LANGUAGE = zh
+lab-zh: .venv/chinese  # the interface in Chinese
 	$(BIN)/python -m helpers.lab
 
 author: .venv/installed  # the notebooks of this folder instead of your own copy

@@ -2,9 +2,9 @@
 
 import os
 
-from helpers.lab import environment
+from helpers.lab import environment, locale
 
-os.environ.update(environment())  # the kernels inherit it
+os.environ.update(environment() | locale())  # the kernels inherit it
 
 c = get_config()  # noqa: F821
 

@@ -125,8 +125,8 @@ def run(path):
         record_timing=False,
         resources={"metadata": {"path": path.parent}},
     )
-    with tempfile.TemporaryDirectory() as home:  # what is stored must not show anybody's progress
-        client.execute(env=os.environ | {"VIVA_HOME": home})
+    with tempfile.TemporaryDirectory() as home:  # what is stored must not show anybody's progress or language
+        client.execute(env=os.environ | {"VIVA_HOME": home, "VIVA_LANGUAGE": "en"})
     store(notebook, path)
 
 

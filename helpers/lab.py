@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from .interview.progress import data_folder
+from .language import LOCALES, in_english, language, say
 from .topics import ROOT, TOPICS
 
 GIVEN = "given.json"  # in the copy: a hash of each notebook as it was handed out
@@ -34,6 +35,13 @@ def environment():
     return {"OMP_NUM_THREADS": "1"} | os.environ
 
 
+def locale():
+    """Return your environment with JupyterLab's own settings for your language among those that it reads."""
+    folders = [] if language() == "en" else [str(LOCALES / language())]
+    folders += filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])
+    return {"JUPYTER_CONFIG_PATH": os.pathsep.join(folders)} if folders else {}
+
+
 def update(source=ROOT / "notebooks"):
     """Bring the learner's notebooks up to date, but for those that they have edited.
 
@@ -50,7 +58,7 @@ def update(source=ROOT / "notebooks"):
         if mine.exists() and _hash(mine) != given.get(path.name):
             kept += [path.stem] if _hash(path) != given.get(path.name) else []
         else:
-            shutil.copyfile(path, mine)
+            _hand_out(path, mine)
             given[path.name] = _hash(path)
     (folder / GIVEN).write_text(json.dumps(given, indent=1), encoding="utf-8")
     return kept
@@ -82,7 +90,7 @@ def reset_notebook(name):
     backup.parent.mkdir(parents=True, exist_ok=True)
     if (folder / file).exists():
         shutil.move(folder / file, backup)
-    shutil.copyfile(ROOT / "notebooks" / file, folder / file)
+    _hand_out(ROOT / "notebooks" / file, folder / file)
     given = _given(folder) | {file: _hash(folder / file)}
     (folder / GIVEN).write_text(json.dumps(given, indent=1), encoding="utf-8")
     return backup
@@ -110,15 +118,33 @@ def main(arguments):
     sys.exit(subprocess.run(command).returncode)
 
 
+def _hand_out(original, copy):
+    """Copy a notebook, with the headings of its sections in your language."""
+    if language() == "en":
+        shutil.copyfile(original, copy)
+        return
+    notebook = json.loads(original.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        cell["source"] = _with_headings(cell, say).splitlines(keepends=True)
+    copy.write_text(json.dumps(notebook, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _with_headings(cell, change):
+    """The text of a cell; if it is prose, its headings of sections changed."""
+    lines = "".join(cell["source"]).split("\n")
+    is_prose = cell["cell_type"] == "markdown"
+    return "\n".join(change(line) if is_prose and line.startswith("## ") else line for line in lines)
+
+
 def _given(folder):
     path = folder / GIVEN
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
 def _hash(path):
-    """A hash of what stands in the cells; outputs are no edit."""
+    """A hash of what stands in the cells; outputs are no edit, nor is the language of a section's heading."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    text = json.dumps([[cell["cell_type"], "".join(cell["source"])] for cell in cells])
+    text = json.dumps([[cell["cell_type"], _with_headings(cell, in_english)] for cell in cells])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

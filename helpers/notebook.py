@@ -7,6 +7,8 @@ import numpy as np
 from IPython import get_ipython
 from IPython.display import Markdown
 
+from .language import say
+
 
 def show_source(*objects):
     """Return the source of functions or classes, so that a notebook never holds a second copy."""
@@ -24,7 +26,7 @@ def folded(shown):
 
     JupyterLab unfolds a cell's hidden output whenever the cell is run.
     """
-    return Markdown(f"<details><summary>Readouts</summary>\n\n{shown.data}\n\n</details>")
+    return Markdown(f"<details><summary>{say('Readouts')}</summary>\n\n{shown.data}\n\n</details>")
 
 
 def against(reference, comparisons, *, within):

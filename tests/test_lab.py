@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 from traitlets.config.loader import PyFileConfigLoader
@@ -99,3 +100,55 @@ def test_saving_adds_nothing_that_the_canonical_form_drops(source, tmp_path):
     asyncio.run(contents.save(model, path.name))
     assert json.loads(path.read_text(encoding="utf-8")) == json.loads(before)
     assert json.loads(before)["metadata"] == canonical.METADATA
+
+
+def headings(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    lines = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown").split("\n")
+    return [line for line in lines if line.startswith("## ")]
+
+
+def test_a_copy_has_headings_in_the_learners_language(source, monkeypatch):
+    mine, original = lab.workbook() / f"{NAME}.ipynb", (source / f"{NAME}.ipynb").read_bytes()
+    monkeypatch.setenv("VIVA_LANGUAGE", "zh")
+    assert lab.update(source) == []
+    assert "## 6 动手探索" in headings(mine) and "## 6 Explore" not in headings(mine)
+    changed = [
+        (theirs, ours)
+        for theirs, ours in zip(
+            original.decode().split("\n"), mine.read_text(encoding="utf-8").split("\n"), strict=True
+        )
+        if theirs != ours
+    ]
+    assert len(changed) == 10 and all("## " in line for pair in changed for line in pair)
+    monkeypatch.delenv("VIVA_LANGUAGE")
+    assert lab.update(source) == [], "a heading in another language counts as an edit"
+    assert mine.read_bytes() == original
+
+
+def test_an_edited_copy_keeps_its_headings_and_is_named_only_for_a_newer_one(source, monkeypatch):
+    mine = lab.workbook() / f"{NAME}.ipynb"
+    lab.update(source)
+    edit(mine, "my own notes")
+    monkeypatch.setenv("VIVA_LANGUAGE", "zh")
+    assert lab.update(source) == [] and "## 6 Explore" in headings(mine)
+    edit(source / mine.name, "newer")
+    assert lab.update(source) == [NAME] and first_cell(mine) == "my own notes"
+
+
+def test_a_notebook_is_reset_in_the_learners_language(source, monkeypatch):
+    monkeypatch.setenv("VIVA_LANGUAGE", "zh")
+    lab.update(source)
+    edit(lab.workbook() / f"{NAME}.ipynb", "gone")
+    lab.reset_notebook(NAME)
+    assert "## 8 白板编程" in headings(lab.workbook() / f"{NAME}.ipynb")
+    assert lab.update(ROOT / "notebooks") == []
+
+
+def test_jupyterlab_gets_the_learners_locale_beside_other_settings(monkeypatch):
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "mine")
+    assert lab.locale() == {"JUPYTER_CONFIG_PATH": "mine"}
+    monkeypatch.setenv("VIVA_LANGUAGE", "zh")
+    ours, theirs = lab.locale()["JUPYTER_CONFIG_PATH"].split(os.pathsep)
+    settings = json.loads((Path(ours) / "labconfig/default_setting_overrides.json").read_text(encoding="utf-8"))
+    assert theirs == "mine" and settings["@jupyterlab/translation-extension:plugin"]["locale"] == "zh_CN"

@@ -19,6 +19,8 @@ from matplotlib.backends.backend_agg import RendererAgg
 from PIL import Image
 from traitlets import Bool, Dict, Float, Unicode
 
+from ..language import page_texts
+
 HERE = Path(__file__).parent
 WIDEST = 6000  # pixels: what a page may ask for
 PAGES = 6  # the newest are served; one that vanished without a word costs nothing for long
@@ -63,6 +65,7 @@ class Canvas(anywidget.AnyWidget):
     draggable = Bool().tag(sync=True)
     cursor = Unicode("default").tag(sync=True)
     gesture = Dict().tag(sync=True, echo_update=False)
+    texts = Dict().tag(sync=True)  # what the page says, if not in English
 
     def __init__(self, figure, live, key, *, photograph=False, **traits):
         self.figure, self._live, self._key, self._photograph = figure, live, key, photograph
@@ -70,7 +73,7 @@ class Canvas(anywidget.AnyWidget):
         self._readouts = self._alert = ""
         self._rest = None
         width, height = figure.get_size_inches()
-        super().__init__(aspect=width / height, **traits)
+        super().__init__(aspect=width / height, texts=page_texts(), **traits)
         self.on_msg(lambda _, content, buffers: self.hear(content))
 
     def show(self, readouts, alert=""):

@@ -15,6 +15,8 @@ import ipywidgets as widgets
 from traitlets import Any as AnyValue
 from traitlets import HasTraits
 
+from ..language import say
+
 SHARES = 0, 1, 0.1, 0.35, 0.6, 0.85  # of the way from the lowest value to the highest: where a slider is sampled
 
 
@@ -48,7 +50,7 @@ class Control:
 
     @property
     def description(self):
-        return f"{self.label} ({self.unit})" if self.unit else self.label
+        return say(f"{self.label} ({self.unit})" if self.unit else self.label)
 
     def widget(self):
         """Return a widget whose ``value`` is the control's."""
@@ -128,7 +130,7 @@ class Choice(Control):
     options: Any = ()
 
     def widget(self):
-        options = list(self.options.items()) if isinstance(self.options, dict) else list(self.options)
+        options = [(say(str(shown)), value) for shown, value in zip(self.options, self.samples(), strict=True)]
         return widgets.Dropdown(options=options, value=self.value, description=self.description)
 
     def check(self, value):

@@ -18,6 +18,7 @@ from matplotlib.transforms import Bbox
 from traitlets import HasTraits
 
 from .. import theme
+from ..language import say
 from ..notebook import as_text, close_earlier_run
 from .canvas import Canvas
 from .controls import Button, Control
@@ -35,7 +36,8 @@ class Readouts(dict):
 
     def to_html(self):
         """Return the rows of a table."""
-        rows = (f"<tr><th scope='row'>{escape(k)}</th><td>{escape(as_text(v))}</td></tr>" for k, v in self.items())
+        said = ((escape(say(name)), escape(say(as_text(value)))) for name, value in self.items())
+        rows = (f"<tr><th scope='row'>{name}</th><td>{value}</td></tr>" for name, value in said)
         return f"<tbody>{''.join(rows)}</tbody>"
 
 
@@ -43,7 +45,7 @@ class Answer(Readouts):
     """Readouts that a notebook shows folded: JupyterLab unfolds a cell's hidden output whenever the cell is run."""
 
     def _repr_html_(self):
-        return f"<details><summary>Readouts</summary><table>{self.to_html()}</table></details>"
+        return f"<details><summary>{say('Readouts')}</summary><table>{self.to_html()}</table></details>"
 
 
 class Explorer:
@@ -116,7 +118,7 @@ class Explorer:
         self.canvas = Canvas(
             *(self.figure, live, lambda key: self.attempt(lambda: self.pointer.key(key))),
             photograph=self.photograph,
-            name=f"{self.title}. {_HOW if self.handles else ''}",
+            name=f"{say(self.title)}. {say(_HOW) if self.handles else ''}",
             draggable=bool(self.handles),
         )
         self.canvas.observe(lambda change: self.attempt(lambda: self.pointer.gesture(**change.new)), "gesture")
@@ -286,7 +288,7 @@ class Explorer:
 
     def _complain(self, error):
         self.error = f"{type(error).__name__}: {error}"
-        self.canvas.show(self._said.to_html(), self.error)
+        self.canvas.show(self._said.to_html(), say(self.error))
 
     # --- the film ----------------------------------------------------------------------------------------------------
 
@@ -298,7 +300,7 @@ class Explorer:
         slider = self.controls[self.plays]
         if slider.value == slider.max:
             slider.value = slider.min
-        button.description = "Pause"
+        button.description = say("Pause")
         pause = min(max(FILM / ((slider.max - slider.min) / slider.step), SHORTEST), LONGEST)
 
         def tick():
@@ -313,7 +315,7 @@ class Explorer:
     def _stop(self):
         if self._timer:
             self._timer.cancel()
-            self._timer, self._player.description = None, "Play"
+            self._timer, self._player.description = None, say("Play")
 
     # --- what is shown -----------------------------------------------------------------------------------------------
 
@@ -340,14 +342,14 @@ class Explorer:
         shown = [control for control in self.controls.values() if isinstance(control, widgets.Widget)]
         buttons = [self._button(label) for label in self._actions()]
         if self.plays:
-            self._player = widgets.Button(description="Play", layout={"width": "auto"})
+            self._player = widgets.Button(description=say("Play"), layout={"width": "auto"})
             self._player.on_click(lambda button: self.attempt(lambda: self._play(button)))
             buttons.insert(len(self.buttons()), self._player)
         rows = widgets.Box(shown).add_class("viva-controls"), widgets.Box(buttons).add_class("viva-buttons")
         return widgets.VBox([*rows, self.canvas]).add_class("viva-explorer")
 
     def _button(self, label):
-        button = widgets.Button(description=label, layout={"width": "auto"})
+        button = widgets.Button(description=say(label), layout={"width": "auto"})
         button.on_click(lambda _: self.attempt(lambda: self.press(label)))
         return button
 

@@ -22,6 +22,7 @@ from IPython import get_ipython
 from IPython.display import clear_output
 
 from .. import theme
+from ..language import language, say
 from .agenda import tell
 from .comparison import MARKS
 from .exercises import all_exercises, load
@@ -70,13 +71,13 @@ class Verdict:
 
     def _repr_html_(self):
         color = _COLORS[self.outcome]
-        text = (
-            escape((self.marked or self.message) + self.beyond).replace(MARKS[0], "<mark>").replace(MARKS[1], "</mark>")
-        )
+        english = (self.marked or self.message) + self.beyond
+        text = escape(_said(english)).replace(MARKS[0], "<mark>").replace(MARKS[1], "</mark>")
+        tabs = "" if language() == "en" else f"; tab-size: {_column(english)}"
         return (
             f'<div style="border-left: 6px solid {color}; padding: 2px 12px">'
-            f'<b style="color: {color}">{self.outcome}</b> <span style="opacity: 0.7">{self.effort}</span>'
-            f'<pre style="margin: 4px 0">{text}</pre></div>'
+            f'<b style="color: {color}">{say(self.outcome)}</b> <span style="opacity: 0.7">{say(self.effort)}</span>'
+            f'<pre style="margin: 4px 0{tabs}">{text}</pre></div>'
         )
 
 
@@ -100,7 +101,8 @@ class Note(str):
 
     def _repr_markdown_(self):
         before, code, after = self.parts
-        plain = (re.sub(r"([*_`<$\\])", r"\\\1", text) for text in (before, after))  # they hold formulas, no markup
+        said = map(_said, (before, after))
+        plain = (re.sub(r"([*_`<$\\])", r"\\\1", text) for text in said)  # they hold formulas, no markup
         return f"\n\n```python\n{code}\n```\n\n".join(plain) if code else "".join(plain)
 
 
@@ -150,7 +152,7 @@ def _busy():
     shell = get_ipython()
     live = hasattr(shell, "kernel")
     if live:
-        print("checking...")
+        print(say("checking..."))
     yield
     if live:
         clear_output(wait=True)
@@ -242,6 +244,31 @@ def _source(function):
         return textwrap.dedent(inspect.getsource(innermost(function)))
     except (OSError, TypeError):  # written where no source is kept
         return f"{function!r}, whose source is not known"
+
+
+# --- in your language ------------------------------------------------------------------------------------------------
+
+
+def _said(text):
+    """A message in your language, line by line. What the learner's function took, gave and printed stays as it is."""
+    return "\n".join(_said_row(line) if line.startswith("    ") else say(line) for line in text.split("\n"))
+
+
+_ROW = re.compile(r"(?m)^(    (?:\S.* )?(?:expected|got|after|printed|differs at))  +(\S.*)$")
+
+
+def _said_row(line):
+    """A row of a verdict, its label translated; a tab before its text, for no font says how wide Chinese is."""
+    if not (row := _ROW.match(line)):
+        return line
+    label, _, text = say("  ".join(row.groups())).lstrip().partition("  ")
+    return f"    {label}\t{text}" if language() == "zh" else line
+
+
+def _column(text):
+    """In which column the texts of a verdict's rows begin."""
+    row = _ROW.search(text)
+    return row.start(2) - row.start(1) if row else 8
 
 
 # --- before anything is run ------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from helpers import theme
+from helpers.language import language, say
 from helpers.validation import check_choice, check_integer, check_number
 
 from .deck import LEVELS, Card, load_cards
@@ -98,9 +99,9 @@ class MockInterview(widgets.VBox):
 
         self._flashcard = Flashcard(self.progress, self._graded)
         self._time = widgets.HTML().add_class("viva-clock")
-        self._start = widgets.Button(description="Start", button_style="primary").add_class("viva-start")
+        self._start = widgets.Button(description=say("Start"), button_style="primary").add_class("viva-start")
         self._start.on_click(lambda button: self.start())
-        self._end = widgets.Button(description="End now").add_class("viva-end")
+        self._end = widgets.Button(description=say("End now")).add_class("viva-end")
         self._end.on_click(lambda button: self.finish())
         self._timer = None
         super().__init__()
@@ -155,7 +156,7 @@ class MockInterview(widgets.VBox):
         draw = random.Random(self.seed)
         self._queue = _drawn(draw, [card for card in self._cards.values() if card.kind != "follow-up"], self.level)
         self._draw, self.answers, self._deadline = draw, [], None
-        self._time.value = f"{self._scope}. Answer aloud, show the answer, then grade yourself."
+        self._time.value = say(f"{self._scope}. Answer aloud, show the answer, then grade yourself.")
         self.children = [self._time, self._start]
 
     def _take_over(self, seed):
@@ -168,7 +169,7 @@ class MockInterview(widgets.VBox):
                 card = other._flashcard.card
                 other.close()
                 self._go()
-                self._flashcard.show(card, f"{len(self.answers)} answered")
+                self._flashcard.show(card, say(f"{len(self.answers)} answered"))
                 self._tick()
 
     def _go(self):
@@ -178,7 +179,7 @@ class MockInterview(widgets.VBox):
 
     def _ask(self):
         self._asked = self._clock()
-        self._flashcard.show(self._queue.pop(0), f"{len(self.answers)} answered")
+        self._flashcard.show(self._queue.pop(0), say(f"{len(self.answers)} answered"))
 
     def _graded(self, card, rating):
         self.answers.append(Answer(card, rating, self._clock() - self._asked))
@@ -195,7 +196,7 @@ class MockInterview(widgets.VBox):
             return
         left = int(self._left())
         said = f"<b>{left // 60}:{left % 60:02}</b> left" if left > 0 else "<b>Time is up.</b> Finish this question."
-        self._time.value = said
+        self._time.value = say(said)
         self._stop()
         try:
             self._timer = asyncio.get_running_loop().call_later(1, self._tick)
@@ -219,13 +220,15 @@ class MockInterview(widgets.VBox):
         try:
             self.progress.record_session("mock", report_)
         except ProgressError as error:
-            self._time.value = f"Not recorded: {error}"
+            self._time.value = say(f"Not recorded: {error}")
 
     def _report(self):
-        head = widgets.HTML(f"The interview is over: seed {self.seed}.").add_class("viva-over")
-        again = widgets.Button(description="Again").add_class("viva-again")
+        head = widgets.HTML(say(f"The interview is over: seed {self.seed}.")).add_class("viva-over")
+        again = widgets.Button(description=say("Again")).add_class("viva-again")
         again.on_click(lambda button: self.again())
-        drill = widgets.Button(description="Drill the weak cards", disabled=not self._weak()).add_class("viva-drill")
+        drill = widgets.Button(description=say("Drill the weak cards"), disabled=not self._weak()).add_class(
+            "viva-drill"
+        )
         drill.layout.width = "auto"
         drill.on_click(lambda button: self.drill())
         tables = widgets.HTMLMath(
@@ -273,7 +276,13 @@ def scores(answers):
 def report(answers):
     """Return the table of the answers of an interview."""
     rows = [
-        (CardText(card.question.en), card.topic.title, card.kind, GRADES[rating - 1], f"{seconds:.0f} s")
+        (
+            CardText(getattr(card.question, language())),
+            card.topic.title,
+            card.kind,
+            GRADES[rating - 1],
+            f"{seconds:.0f} s",
+        )
         for card, rating, seconds in answers
     ]
     return Table("Question by question", ("Question", "Topic", "Kind", "Grade", "Time"), rows)

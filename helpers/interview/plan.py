@@ -6,6 +6,7 @@ from datetime import timedelta
 import ipywidgets as widgets
 
 from helpers import theme
+from helpers.language import say
 from helpers.topics import TOPICS
 from helpers.validation import check_integer
 
@@ -121,11 +122,15 @@ class PlanBox(widgets.VBox):
     def __init__(self, progress=None):
         self.progress = progress or Progress()
         plan = self._read()
-        self._date = widgets.DatePicker(description="Interview", value=plan and plan[0]).add_class("viva-date")
+        self._date = widgets.DatePicker(description=say("Interview"), value=plan and plan[0]).add_class("viva-date")
         self._new = widgets.BoundedIntText(
-            value=plan[1] if plan else NEW_A_DAY, min=1, max=500, description="New a day", layout={"width": "170px"}
+            value=plan[1] if plan else NEW_A_DAY,
+            min=1,
+            max=500,
+            description=say("New a day"),
+            layout={"width": "170px"},
         )
-        save = widgets.Button(description="Save", button_style="primary").add_class("viva-save")
+        save = widgets.Button(description=say("Save"), button_style="primary").add_class("viva-save")
         save.on_click(lambda button: self.save())
         self._line, self._chart = widgets.HTML(), widgets.Image(layout={"max_width": f"{WIDTH}px"})
         self._days = Live(self._table)
@@ -144,7 +149,7 @@ class PlanBox(widgets.VBox):
                 raise ValueError("choose the date of your interview first")
             self.progress.set_plan(self._date.value, self._new.value)
         except (ValueError, ProgressError) as error:
-            self._line.value = f"<b>Not saved: {error}</b>"
+            self._line.value = f"<b>{say(f'Not saved: {error}')}</b>"
             return
         self.refresh()
         self._days.refresh()
@@ -156,11 +161,11 @@ class PlanBox(widgets.VBox):
             left = (plan[0] - _today(self.progress)).days if plan else None
             self._chart.value = theme.png(plot_days(self.progress))
         except ProgressError as error:
-            self._line.value = str(error)
+            self._line.value = say(str(error))
             return
-        said = [f"{days} day{'s' * (days != 1)} in a row."]
+        said = [say("1 day in a row." if days == 1 else f"{days} days in a row.")]
         if left is not None:
-            said.append(f"{left} days left." if left > 0 else "The date has passed: set the next one.")
+            said.append(say(f"{left} days left." if left > 0 else "The date has passed: set the next one."))
         self._line.value = " ".join(said)
 
     def _table(self):

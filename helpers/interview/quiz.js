@@ -2,7 +2,8 @@
 
 const KEYS = { " ": "reveal", Enter: "reveal", u: "undo", r: "later", s: "suspend" };
 
-function render({ el }) {
+function render({ model, el }) {
+  const say = text => model.get("texts")[text] ?? text;
   let quiz = null;
 
   const press = event => {
@@ -29,7 +30,7 @@ function render({ el }) {
     if (!quiz) return requestAnimationFrame(start); // not in the page yet
     quiz.tabIndex = 0;
     quiz.setAttribute("role", "group");
-    quiz.setAttribute("aria-label", "Flash card. Space shows the answer, 1 to 4 grade it.");
+    quiz.setAttribute("aria-label", say("Flash card. Space shows the answer, 1 to 4 grade it."));
     if (quiz.closest(".viva-mock")) focus({ target: quiz }); // against the clock, keys work from the first second
     quiz.addEventListener("keydown", press);
     quiz.addEventListener("click", focus);

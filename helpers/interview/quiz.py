@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import anywidget
 import ipywidgets as widgets
+from traitlets import Dict
 
+from ..language import page_texts, say
 from . import schedule
 from .agenda import agenda, span, tell
 from .deck import KINDS, LEVELS, find_topics, load_cards, to_html
@@ -15,7 +17,7 @@ from .table import Html, link
 
 GRADES = ("Again", "Hard", "Good", "Easy")
 
-_LANGUAGES = [("English", ("en",)), ("中文", ("zh",)), ("both", ("en", "zh"))]
+_LANGUAGES = {"English": ("en",), "中文": ("zh",), "both": ("en", "zh")}
 
 HERE = Path(__file__).parent
 
@@ -25,6 +27,7 @@ class _Keys(anywidget.AnyWidget):
 
     _esm = (HERE / "quiz.js").read_text(encoding="utf-8")
     _css = (HERE / "quiz.css").read_text(encoding="utf-8")
+    texts = Dict().tag(sync=True)  # what the page says, if not in English
 
 
 class Flashcard(widgets.VBox):
@@ -40,7 +43,8 @@ class Flashcard(widgets.VBox):
     def __init__(self, progress, graded):
         self.progress, self._graded = progress, graded
         self.card, self.revealed = None, False
-        self._language = widgets.ToggleButtons(options=_LANGUAGES, value=("en", "zh"))
+        languages = [(say(shown), codes) for shown, codes in _LANGUAGES.items()]
+        self._language = widgets.ToggleButtons(options=languages, value=("en", "zh"))
         self._language.style.button_width = "80px"
         self._bar = widgets.HTML().add_class("viva-bar")
         self._question, self._answer, self._trap = widgets.HTMLMath(), widgets.HTMLMath(), Html()
@@ -50,7 +54,7 @@ class Flashcard(widgets.VBox):
         self._more = widgets.HBox([])  # what a quiz adds to the grades
         super().__init__(
             [
-                _Keys().add_class("viva-keys"),
+                _Keys(texts=page_texts()).add_class("viva-keys"),
                 widgets.HBox([self._language.add_class("viva-language"), self._bar]),
                 self._question.add_class("viva-question"),
                 self._reveal.add_class("viva-reveal"),
@@ -71,7 +75,7 @@ class Flashcard(widgets.VBox):
         """Ask `card`, or nothing if it is None, over a `line` that says how far you are: `done` of `of`."""
         self.card, self.revealed = card, False
         self.review_id = uuid4()  # one for each time a card is shown: a retry or a second click is not recorded twice
-        self._bar.value = f'<progress value="{done}" max="{of}"></progress> {done} of {of}' if of else ""
+        self._bar.value = f'<progress value="{done}" max="{of}"></progress> {say(f"{done} of {of}")}' if of else ""
         self._say(line)
         self._draw()
 
@@ -89,7 +93,7 @@ class Flashcard(widgets.VBox):
         try:
             self.progress.answer(card.id, rating, self.review_id)
         except ProgressError as error:
-            self._say(f"Not recorded: {error}", "viva-error")
+            self._say(say(f"Not recorded: {error}"), "viva-error")
             return
         self.revealed = False
         self._graded(card, rating)
@@ -105,12 +109,12 @@ class Flashcard(widgets.VBox):
             self._question.value = _quiet(card.topic.title, card.kind, card.level) + self._face(card.question)
         if self.revealed:
             self._answer.value = self._face(card.answer) + _quiet(card.source)
-        self._trap.show(f"The evidence: {link(card.topic, card.claim)}" if self.revealed and card.claim else "")
-        self._reveal.description = "Look again (space)" if card is None else "Show the answer (space)"
+        self._trap.show(say(f"The evidence: {link(card.topic, card.claim)}") if self.revealed and card.claim else "")
+        self._reveal.description = say("Look again (space)" if card is None else "Show the answer (space)")
         self._reveal.disabled = self.revealed
         for rating, (button, returns) in enumerate(zip(self._grades, self._returns(), strict=True), 1):
             button.disabled = not self.revealed
-            button.description = f"{GRADES[rating - 1]}{returns} ({rating})"
+            button.description = say(f"{GRADES[rating - 1]}{returns} ({rating})")
 
     def _returns(self):
         """After how long the card returns for each grade, once it matters."""
@@ -128,7 +132,7 @@ class Flashcard(widgets.VBox):
 
 
 def _quiet(*labels):
-    return f'<div class="viva-quiet">{escape(" · ".join(filter(None, labels)))}</div>'
+    return f'<div class="viva-quiet">{escape(" · ".join(map(say, filter(None, labels))))}</div>'
 
 
 class Quiz(Flashcard):
@@ -165,13 +169,15 @@ class Quiz(Flashcard):
         self.answered, self._answers, self._again, self._done = 0, [], [], done
         self.first_grades = {}
         self._filters = {
-            "topic": self._filter("topic", [(topic.title, topic.stem) for topic in self._titles()]),
-            "kind": self._filter("kind", [(kind, kind) for kind in KINDS]),
-            "level": self._filter("level", [(level, level) for level in LEVELS]),
+            "topic": self._filter("topic", [(say(topic.title), topic.stem) for topic in self._titles()]),
+            "kind": self._filter("kind", [(say(kind), kind) for kind in KINDS]),
+            "level": self._filter("level", [(say(level), level) for level in LEVELS]),
         }
         super().__init__(progress or Progress(), self._next)
         self._buttons = {
-            name: widgets.Button(description=f"{label} ({key})", layout={"width": "auto"}).add_class(f"viva-{name}")
+            name: widgets.Button(description=say(f"{label} ({key})"), layout={"width": "auto"}).add_class(
+                f"viva-{name}"
+            )
             for name, label, key in (("undo", "Undo", "U"), ("later", "Ask again", "R"), ("suspend", "Suspend", "S"))
         }
         for name, button in self._buttons.items():
@@ -233,7 +239,7 @@ class Quiz(Flashcard):
         try:
             action()
         except ProgressError as error:
-            self._say(f"Not recorded: {error}", "viva-error")
+            self._say(say(f"Not recorded: {error}"), "viva-error")
             return False
         return True
 
@@ -257,14 +263,14 @@ class Quiz(Flashcard):
             ahead = self.progress.ahead()
         except ProgressError as error:
             self.show(None, "")
-            self._say(str(error), "viva-error")
+            self._say(say(str(error)), "viva-error")
             return
-        line = f"{self.answered} answered now, {len(plan.now)} due, {len(plan.new)} new"
+        line = say(f"{self.answered} answered now, {len(plan.now)} due, {len(plan.new)} new")
         if plan.later:
             wait = span(plan.next - self.progress.clock())
-            line += f", {len(plan.later)} later today, next in {wait}"
+            line += say(f", {len(plan.later)} later today, next in {wait}")
         if ahead:
-            line += f". {ahead} of the answers recorded do not count yet, for they are dated in the future"
+            line += say(f". {ahead} of the answers recorded do not count yet, for they are dated in the future")
         again = [other for other in self._again if other in cards]
         if self._drill is None:
             waiting = [other for other in (*plan.now, *plan.new) if other not in again] + again
@@ -274,7 +280,7 @@ class Quiz(Flashcard):
         first = card or (cards[waiting[0]] if waiting else None)
         self.show(
             first,
-            line if first else f"{line}. Nothing to ask for now.",
+            line if first else line + say(". Nothing to ask for now."),
             *(self.answered, self.answered + len(waiting)),
         )
 
@@ -287,7 +293,7 @@ class Quiz(Flashcard):
         return [topic for topic in find_topics(self.topics) if any(c.topic == topic for c in self._deck.values())]
 
     def _filter(self, name, options):
-        menu = widgets.Dropdown(options=[(f"every {name}", None), *options], layout={"width": "220px"})
+        menu = widgets.Dropdown(options=[(say(f"every {name}"), None), *options], layout={"width": "220px"})
         menu.observe(lambda change: self._advance(), "value")
         return menu.add_class(f"viva-filter-{name}")
 

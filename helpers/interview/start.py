@@ -2,6 +2,7 @@
 
 import ipywidgets as widgets
 
+from helpers.language import language, say
 from helpers.topics import PARTS, TOPICS
 
 from .agenda import agenda, span, tonight
@@ -43,7 +44,9 @@ def topic_map(progress=None):
                 topic.title_zh,
             )
         )
-    return Table("Topics", ("Part", "No.", "Topic", "Cards known", "Exercises passed", "Due today", "中文"), rows)
+    head = ("Part", "No.", "Topic", "Cards known", "Exercises passed", "Due today", "中文")
+    shown = len(head) - (language() == "zh")  # where the topic's own column is Chinese
+    return Table("Topics", head[:shown], [row[:shown] for row in rows])
 
 
 def due_today(progress=None):
@@ -88,12 +91,25 @@ def search(text):
         raise ValueError(f"text must hold a word to look for, such as 'precision', got {text!r}")
     words = text.casefold().split()
     cards = [card for card in load_cards().values() if all(word in _haystack(card) for word in words)]
-    rows = [(Place(card.topic, card.claim), CardText(card.question.en), CardText(card.answer.en)) for card in cards]
+    rows = [
+        (
+            Place(card.topic, card.claim),
+            CardText(getattr(card.question, language())),
+            CardText(getattr(card.answer, language())),
+        )
+        for card in cards
+    ]
     for exercise in all_exercises():
         (topic,) = find_topics(exercise.stem)
         held = (exercise.id, exercise.task, exercise.task_zh, topic.title, topic.title_zh)
         if all(word in " ".join(held).casefold() for word in words):
-            rows.append((Place(topic, None), f"Exercise {exercise.id}", exercise.task))
+            rows.append(
+                (
+                    Place(topic, None),
+                    f"Exercise {exercise.id}",
+                    {"en": exercise.task, "zh": exercise.task_zh}[language()],
+                )
+            )
     title = f"{text.strip()}: {_count(cards)}, {len(rows) - len(cards)} exercises"
     return Table(title, ("Where", "Question", "Answer"), rows)
 
@@ -102,7 +118,9 @@ class SearchBox(widgets.VBox):
     """`search` as you type."""
 
     def __init__(self):
-        self._text = widgets.Text(description="Search", placeholder="precision, 召回率, met-7").add_class("viva-search")
+        self._text = widgets.Text(description=say("Search"), placeholder="precision, 召回率, met-7").add_class(
+            "viva-search"
+        )
         self._hits = Html().add_class("viva-hits")
         self._text.observe(lambda change: self._show(), "value")
         super().__init__([self._text, self._hits])

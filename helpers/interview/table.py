@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import ipywidgets as widgets
 
+from helpers.language import say
 from helpers.topics import Topic
 
 from .agenda import listen
@@ -40,7 +41,7 @@ class Table:
         return "\n".join((self.title, *lines)) if self.rows else self.title
 
     def _repr_html_(self):
-        title = f"<p><b>{escape(self.title)}</b></p>"
+        title = f"<p><b>{escape(say(self.title))}</b></p>"
         if not self.rows:
             return title
         rows = "".join(_row("td", row) for row in self.rows)
@@ -67,17 +68,17 @@ def _to_html(cell):
     if isinstance(cell, CardText):
         return to_html(cell).replace("<p>", '<p style="margin: 0">')
     if isinstance(cell, Topic) and cell.ready:
-        return f'<a href="{cell.notebook}.ipynb">{escape(cell.title)}</a>'
+        return f'<a href="{cell.notebook}.ipynb">{escape(say(cell.title))}</a>'
     if isinstance(cell, Place) and cell.topic.ready:
         return link(*cell)
-    return escape(_to_text(cell))
+    return escape(say(_to_text(cell)))
 
 
 def link(topic, claim=None):
     """Return a link to a notebook, or to the trap that settles a claim, as HTML."""
     heading = _headings(topic).get(claim)
     anchor = f"#{quote(heading.replace(' ', '-'))}" if heading else ""
-    return f'<a href="{topic.notebook}.ipynb{anchor}">{escape(_to_text(Place(topic, claim)))}</a>'
+    return f'<a href="{topic.notebook}.ipynb{anchor}">{escape(" ".join(filter(None, (say(topic.title), claim))))}</a>'
 
 
 @cache

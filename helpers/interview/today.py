@@ -8,8 +8,9 @@ from pathlib import Path
 
 import anywidget
 import ipywidgets as widgets
-from traitlets import Unicode
+from traitlets import Dict, Unicode
 
+from helpers.language import page_texts, say
 from helpers.topics import TOPICS
 
 from .agenda import agenda, listen, span, topic_of
@@ -42,7 +43,7 @@ class Today(widgets.VBox):
     def __init__(self, progress=None):
         self.progress = progress or Progress()
         self._bar = widgets.HTML().add_class("viva-session")
-        self._skip = widgets.Button(description="Skip this part").add_class("viva-skip")
+        self._skip = widgets.Button(description=say("Skip this part")).add_class("viva-skip")
         self._skip.on_click(lambda button: self.skip())
         super().__init__()
         self.add_class("viva-today")
@@ -54,12 +55,14 @@ class Today(widgets.VBox):
     def refresh_start(self):
         """Show what a session would hold now, and the button that starts it."""
         self.parts, self.part, self.outcome, self._shown = [], None, {}, None
-        start = widgets.Button(description="Start today's session", button_style="primary", layout={"width": "220px"})
+        start = widgets.Button(
+            description=say("Start today's session"), button_style="primary", layout={"width": "220px"}
+        )
         start.on_click(lambda button: self.start())
         try:
             said = self._summary(planned(self.progress))
         except ProgressError as error:
-            said = str(error)
+            said = say(str(error))
         self.children = [widgets.HTML(said), start.add_class("viva-start")]
 
     def start(self):
@@ -88,7 +91,7 @@ class Today(widgets.VBox):
         number = self._count - len(self.parts)
         self._bar.value = (
             f'<progress value="{number - 1}" max="{self._count}"></progress> '
-            f"part {number} of {self._count}: <b>{self.part}</b>"
+            f"{say(f'part {number} of {self._count}')}: <b>{say(self.part)}</b>"
         )
         self._shown = {
             "cards": self._cards,
@@ -118,7 +121,7 @@ class Today(widgets.VBox):
             if answers:
                 self.outcome["interview"] = {answer.card.id: answer.rating for answer in answers}
 
-        self._skip.description = "Go on"
+        self._skip.description = say("Go on")
         return MockInterview(topics, minutes=INTERVIEW, done=done, progress=self.progress)
 
     def _note(self, part, result):
@@ -129,40 +132,42 @@ class Today(widgets.VBox):
 
     def _summary(self, parts):
         if not parts:
-            return f"<p>Nothing is left for today. {self._comes_back()}</p>{self._past()}"
+            return f"<p>{say('Nothing is left for today.')} {self._comes_back()}</p>{self._past()}"
         cards = parts.get("cards", [])
         due = len(agenda(self.progress, cards).now)
         names = {"exercise": "an exercise", "prediction": "a prediction to drag", "interview": "a short interview"}
-        held = [f"{due} cards that are due, {len(cards) - due} new ones"] if cards else []
-        held += [said for name, said in names.items() if name in parts]
+        held = [say(f"{due} cards that are due, {len(cards) - due} new ones")] if cards else []
+        held += [say(said) for name, said in names.items() if name in parts]
         seconds = SECONDS["card"] * len(cards) + sum(SECONDS.get(name, 0) for name in parts)
         minutes = seconds / 60 + INTERVIEW * ("interview" in parts)
-        return f"<p>{', '.join(held)}: about {minutes:.0f} minutes.</p>{self._past()}"
+        return f"<p>{say(', ').join(held)}{say(f': about {minutes:.0f} minutes.')}</p>{self._past()}"
 
     def _past(self):
-        past = [f"{kept['score']:.0%}" for kept, _ in self.progress.sessions("today")[-7:]]
-        return f"<p>Last sessions: {', '.join(past)}</p>" if past else ""
+        past = ", ".join(f"{kept['score']:.0%}" for kept, _ in self.progress.sessions("today")[-7:])
+        return f"<p>{say(f'Last sessions: {past}')}</p>" if past else ""
 
     def _finish(self):
-        self.part, self._shown, self._skip.description = None, None, "Skip this part"
+        self.part, self._shown, self._skip.description = None, None, say("Skip this part")
         score, weak = graded(self.outcome)
         try:
             if self.outcome:
                 self.progress.record_session("today", {"score": score, "weak": weak, "parts": self.outcome})
-            said = f"<p><b>Done: {score:.0%}.</b> {self._weak_said(weak)} {self._comes_back()}</p>{self._past()}"
+            said = (
+                f"<p><b>{say(f'Done: {score:.0%}.')}</b> {self._weak_said(weak)} {self._comes_back()}</p>{self._past()}"
+            )
         except ProgressError as error:
-            said = f"<p>Not recorded: {error}</p>"
-        more = widgets.Button(description="Back").add_class("viva-back")
+            said = f"<p>{say(f'Not recorded: {error}')}</p>"
+        more = widgets.Button(description=say("Back")).add_class("viva-back")
         more.on_click(lambda button: self.refresh_start())
         self.children = [widgets.HTML(said).add_class("viva-over"), more]
 
     def _weak_said(self, weak):
-        titles = {topic.stem: topic.title for topic in TOPICS}
-        return f"Weak: {', '.join(titles[stem] for stem in weak)}." if weak else ""
+        titles = {topic.stem: say(topic.title) for topic in TOPICS}
+        return say(f"Weak: {say(', ').join(titles[stem] for stem in weak)}.") if weak else ""
 
     def _comes_back(self):
         following = agenda(self.progress, load_cards()).next
-        return f"The next card is due in {span(following - self.progress.clock())}." if following else ""
+        return say(f"The next card is due in {span(following - self.progress.clock())}.") if following else ""
 
 
 class Code(anywidget.AnyWidget):
@@ -170,6 +175,7 @@ class Code(anywidget.AnyWidget):
 
     _esm = (Path(__file__).parent / "copy.js").read_text(encoding="utf-8")
     text = Unicode().tag(sync=True)
+    texts = Dict().tag(sync=True)  # what the page says, if not in English
 
 
 class ExercisePart(widgets.VBox):
@@ -179,13 +185,13 @@ class ExercisePart(widgets.VBox):
         self.exercise, self.progress, self._done = load(identity), progress, done
         self._before = self._passes()
         self._line = widgets.HTML()
-        again = widgets.Button(description="Look again").add_class("viva-look")
+        again = widgets.Button(description=say("Look again")).add_class("viva-look")
         again.on_click(lambda button: self.refresh())
-        give_up = widgets.Button(description="Not today").add_class("viva-give-up")
+        give_up = widgets.Button(description=say("Not today")).add_class("viva-give-up")
         give_up.on_click(lambda button: self._done(False))
         texts = [f"<div lang='{code}'>{to_html(text)}</div>" for code, text in _languages(self.exercise)]
-        code = Code(text=f"from helpers.interview.judge import check\n\n\n{stub(self.exercise)}")
-        how = "<p>Copy this into a new cell (Esc, then B, makes one) and write it from memory.</p>"
+        code = Code(text=f"from helpers.interview.judge import check\n\n\n{stub(self.exercise)}", texts=page_texts())
+        how = f"<p>{say('Copy this into a new cell (Esc, then B, makes one) and write it from memory.')}</p>"
         super().__init__([widgets.HTMLMath("".join(texts) + how), code, widgets.HBox([again, give_up]), self._line])
         listen(self)
 
@@ -195,7 +201,7 @@ class ExercisePart(widgets.VBox):
             done, self._done = self._done, None
             done(True)
         else:
-            self._line.value = "Not passed yet."
+            self._line.value = say("Not passed yet.")
 
     def close(self):
         """Remove it from the page; a pass that comes later is no part of the session."""
@@ -215,8 +221,8 @@ class PredictionPart(widgets.VBox):
     def __init__(self, notebook, number, done):
         question, name, stem, answer = predictions(notebook)[number]
         self._explorer = import_module(f"helpers.explorers.{stem}").examples()[name]()
-        right = widgets.Button(description="I was right").add_class("viva-right")
-        wrong = widgets.Button(description="I was not").add_class("viva-wrong")
+        right = widgets.Button(description=say("I was right")).add_class("viva-right")
+        wrong = widgets.Button(description=say("I was not")).add_class("viva-wrong")
         right.on_click(lambda button: done(True))
         wrong.on_click(lambda button: done(False))
         super().__init__([_markdown(question), self._explorer.widget, _markdown(answer), widgets.HBox([right, wrong])])

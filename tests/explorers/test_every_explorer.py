@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
+from helpers import language
 from helpers.explorers import controls
 from helpers.topics import TOPICS
 
@@ -136,6 +137,21 @@ def test_every_control_has_a_label_and_an_effect(explorer):
             explorer.assign(name, value)
             changed = changed or said() != opening or not same(shown(explorer), before)
         assert changed, f"{name} has no effect at the opening and is not grayed out"
+
+
+def test_every_text_has_a_chinese_one(explorer):
+    """Title, controls with their units and options, buttons, and readouts at every sample of every control."""
+    said = {explorer.title, *explorer._actions()}
+    for control in explorer.declared.values():
+        said |= set() if isinstance(control, controls.State) else {control.description}
+        said |= set(map(str, getattr(control, "options", ())))
+    asked = [explorer.at(), *map(explorer.at_press, explorer._actions())]
+    asked += [
+        explorer.at(**{name: value}) for name, control in explorer.declared.items() for value in control.samples()
+    ]
+    for answer in asked:
+        said |= {*answer, *(value for value in answer.values() if isinstance(value, str))}
+    assert not {text for text in said if not language.is_known(text)}, "add them to helpers/chinese.toml"
 
 
 def texts(figure):
