@@ -25,7 +25,7 @@ TEACHER = os.environ.get("VIVA_TEACHER", "")
 REPOSITORY = os.environ.get("VIVA_REPOSITORY", ROOT.as_uri())  # as committed, so that notebooks and helpers fit
 
 if not re.fullmatch(NAME, TEACHER):
-    raise ValueError(f"VIVA_TEACHER must be your name as a user, letters a-z and digits, such as teacher; got {TEACHER!r}")
+    raise ValueError(f"VIVA_TEACHER must be your name as a user, letters a-z and digits, got {TEACHER!r}")
 if not TRIAL and not (os.geteuid() == 0 and Path("/run/systemd/system").is_dir()):
     raise RuntimeError("start as root on a machine with systemd, or with VIVA_TRIAL=1 to try it as this account alone")
 
