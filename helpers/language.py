@@ -16,6 +16,7 @@ LANGUAGES = ("en", "zh")
 LOCALES = Path(__file__).parent / "locales"  # JupyterLab's own: a folder of its settings for each language
 _HOLE = re.compile(r"\{(\w)\}")
 _LETTER = re.compile(r"[A-Za-z]")
+_NUMBER = r"[A-Z]|[-+.,]*\d[-+.,0-9e%]*"
 _WORD = re.compile(r"[A-Za-z]{2}")
 
 
@@ -109,5 +110,5 @@ def _pattern(key):
     """A group for each hole; its name is the hole's, after an underscore if that is a digit."""
     parts = _HOLE.split(key)
     names = [f"_{name}" if name.isdigit() else name for name in parts[1::2]]
-    holes = [f"(?P<{name}>{'[A-Z]|[-+.,0-9e%]+' if name.isupper() else '.+?'})" for name in names] + [""]
+    holes = [f"(?P<{name}>{_NUMBER if name.isupper() else '.+?'})" for name in names] + [""]
     return "".join(re.escape(literal) + hole for literal, hole in zip(parts[::2], holes, strict=True))
