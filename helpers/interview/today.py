@@ -89,10 +89,8 @@ class Today(widgets.VBox):
             return
         (self.part, content), *self.parts = self.parts
         number = self._count - len(self.parts)
-        self._bar.value = (
-            f'<progress value="{number - 1}" max="{self._count}"></progress> '
-            f"{say(f'part {number} of {self._count}')}: <b>{say(self.part)}</b>"
-        )
+        said = say(f"part {number} of {self._count}: <b>{say(self.part)}</b>")
+        self._bar.value = f'<progress value="{number - 1}" max="{self._count}"></progress> {said}'
         self._shown = {
             "cards": self._cards,
             "exercise": self._exercise,
