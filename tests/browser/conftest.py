@@ -73,9 +73,9 @@ class Server:
                 time.sleep(0.1)
         raise TimeoutError(log.read_text())
 
-    def close(self):
+    def close(self, patience=20):
         self._process.terminate()
-        self._process.wait(20)
+        self._process.wait(patience)
         self._log.close()
 
 

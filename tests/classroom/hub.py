@@ -71,7 +71,7 @@ class Hub:
         return person
 
     def close(self):
-        self._server.close()
+        self._server.close(patience=120)  # it stops its students' servers first
 
 
 class Person:

@@ -6,7 +6,7 @@ And what each student's server and kernel hold in memory afterwards: PSS, which 
 
 import sys
 import tempfile
-import time
+from collections import Counter
 from pathlib import Path
 from statistics import mean
 
@@ -25,33 +25,34 @@ check("metrics/roc_auc", roc_auc)
 """
 
 
-def memory(hub, names):
-    """Return the MiB of servers, of kernels and of all else that these students run, and of the hub with its proxy."""
-    sums = {"server": 0, "kernel": 0, "judge": 0, "hub": 0}
+def processes(hub, names):
+    """Yield what each process of the class is, "server", "kernel" or "judge" of these students or "hub", and itself."""
     homes = {str(hub.home(name)) for name in names}
     for process in psutil.Process().children(recursive=True):
         command, home = " ".join(process.cmdline()), process.environ().get("HOME")
         of_student = "kernel" if "ipykernel" in command else "server" if "singleuser" in command else "judge"
-        sums[of_student if home in homes else "hub"] += process.memory_full_info().pss / 2**20
-    return sums
+        yield of_student if home in homes else "hub", process
 
 
 def measure(hub, students):
-    """Return the slowest run in seconds, and `memory` after it, with all kernels alive."""
+    """Return the slowest and the mean run in seconds, kernels' processor seconds, and MiB by kind, kernels alive."""
+    names = [student.name for student in students]
     cells = [cell.source for cell in students[0].read(NOTEBOOK).cells if cell.cell_type == "code"]
     kernels = [Kernel(student) for student in students]
-    start = time.monotonic()
     results = at_once([lambda kernel=kernel: [kernel.run(cell) for cell in cells] for kernel in kernels])
-    seconds = time.monotonic() - start
     for result, _ in results:
         if isinstance(result, Exception):
             raise result
+    taken = [seconds for _, seconds in results]
+    worked = sum(sum(process.cpu_times()[:2]) for kind, process in processes(hub, names) if kind == "kernel")
+    held = Counter()
     for kernel in kernels:
         kernel.run(JUDGED)
-    held = memory(hub, [student.name for student in students])
+    for kind, process in processes(hub, names):
+        held[kind] += process.memory_full_info().pss / 2**20
     for kernel in kernels:
         kernel.close()
-    return seconds, mean(taken for _, taken in results), held
+    return max(taken), mean(taken), worked, held
 
 
 def main(counts):
@@ -60,14 +61,15 @@ def main(counts):
         try:
             hub.admit(TEACHER)
             students = [hub.admit(f"student{number}") for number in range(max(counts))]
-            print("students  slowest s  mean s  MiB a student: server  kernel  judge  hub and proxy MiB")
+            print("          seconds of Run All               MiB a student              MiB of")
+            print("students  slowest    mean  processor each  server   kernel   judge    hub and proxy")
             for count in counts:
                 for student in students[:count]:
                     if student.server() is None:
                         student.start().pull()
-                slowest, average, held = measure(hub, students[:count])
-                each = (f"{held[part] / count:8.0f}" for part in ("server", "kernel", "judge"))
-                print(f"{count:8}  {slowest:9.1f}  {average:6.1f}  {'':14}", *each, f"{held['hub']:10.0f}", flush=True)
+                slowest, average, worked, held = measure(hub, students[:count])
+                each = " ".join(f"{held[kind] / count:<8.0f}" for kind in ("server", "kernel", "judge"))
+                print(f"{count:<8}  {slowest:<7.1f} {average:<7.1f} {worked / count:<15.1f} {each} {held['hub']:.0f}")
         finally:
             hub.close()
 

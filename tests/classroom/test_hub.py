@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import nbformat
 import pytest
 
+from classroom import report
 from tests.classroom.hub import CONFIG, TEACHER, Hub, Person, at_once, text
 from tests.comparison import differences
 
@@ -117,6 +118,14 @@ def test_judge_and_progress_are_each_students_own(hub, students):
     ask = 'from helpers.interview.progress import Progress\nprint(Progress().attempts("boxes/nms"))'
     assert bob.run(record).strip() == f"['passed'] {hub.home('bob') / 'viva-progress' / 'progress.sqlite3'}"
     assert carol.run(ask).strip() == "[]"
+
+
+def test_a_student_shares_from_a_notebook(students, tmp_path):
+    record = 'from helpers.interview.progress import Progress\nProgress().record_attempt("boxes/nms", "passed")'
+    said = students[1].run(record, f"%run -m classroom.share {tmp_path} --name Carol")
+    assert said.startswith("Shared, as Carol: ")
+    (carol,), left_out = report.gather(tmp_path)
+    assert (carol.name, carol.exercises["boxes/nms"], left_out) == ("Carol", "at once", [])
 
 
 def test_whoever_logs_in_gets_the_notebooks_first(hub, students):
