@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: lab author demo test test-classroom portable bench mutants notebooks format
+.PHONY: lab author demo site test test-classroom portable bench mutants notebooks format
 
 .venv/installed: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
@@ -23,6 +23,9 @@ author: .venv/installed  # the notebooks of this folder instead of your own copy
 
 demo: .venv/classroom  # the explorers on a projector
 	$(BIN)/python -m classroom.demo
+
+site: .venv/classroom  # a book to read, offline, whose explorers live; TOPICS="05 18" for these alone
+	$(BIN)/python -m classroom.site $(TOPICS)
 
 # two test processes share the cores; benchmarks keep all threads
 test: export OMP_NUM_THREADS ?= 1

@@ -1,4 +1,4 @@
-"""``python -m classroom.site``, which `make site` calls: a book to read, made offline, whose explorers live in the page.
+"""``python -m classroom.site``, which `make site` calls: a book made offline, whose explorers live in the page.
 
 The pages are the notebooks as they are stored, by Sphinx and MyST-NB; nothing in them is computed anew. An explorer
 whose state is sliders and menus is recorded by `classroom.record` and played by the `canvas.js` that JupyterLab uses.
@@ -47,6 +47,7 @@ SETTINGS = {
     "nb_execution_mode": "off",
     "nb_render_markdown_format": "myst",
     "nb_merge_streams": True,
+    "nb_execution_cache_path": ".",
     "mathjax_path": "mathjax/tex-chtml.js",
 }
 
@@ -85,11 +86,19 @@ def build(numbers=(), folder=SITE):
         shutil.rmtree(folder, ignore_errors=True)
         settings = SETTINGS | {"html_static_path": [str(static)]}
         app = Sphinx(source, None, folder, Path(scratch, "doctrees"), "html", settings, freshenv=True, keep_going=True)
+        app.connect("html-page-context", _hurry)
         app.build()
         if app.statuscode or app._warncount:
             raise RuntimeError(f"Sphinx complained {app._warncount} times; see above")
     shutil.rmtree(Path(folder, ".doctrees"), ignore_errors=True)
     Path(folder, ".nojekyll").touch()  # or Pages would leave out folders that begin with an underline
+
+
+def _hurry(app, page, template, context, doctree):
+    """Let the browser load a page's first explorer before all that can wait."""
+    picture = f"_static/films/{page}-0.webp"
+    if any((Path(folder) / picture.removeprefix("_static/")).exists() for folder in app.config.html_static_path):
+        context["metatags"] += f'<link rel="preload" as="image" fetchpriority="high" href="{picture}">'
 
 
 def _write_assets(static):
