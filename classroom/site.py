@@ -8,6 +8,7 @@ With numbers of topics, ``python -m classroom.site 05 18``, only these are built
 import json
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
@@ -16,7 +17,6 @@ from importlib.resources import files
 from pathlib import Path
 
 import nbformat
-from sphinx.application import Sphinx
 
 from classroom import record
 from helpers.topics import PARTS, ROOT, TOPICS, as_markdown
@@ -31,25 +31,6 @@ NOTES = {
     "## 9": "The quiz lives in JupyterLab: `make lab`, then run the cell and it asks its cards.",
 }
 START = "This page lives in JupyterLab: `make lab` opens it. Here you see what it shows before you have begun."
-SETTINGS = {
-    "project": "Viva",
-    "html_title": "Viva",
-    "html_theme": "furo",
-    "html_theme_options": {"navigation_with_keys": True, "footer_icons": []},
-    "html_copy_source": False,
-    "html_show_sphinx": False,
-    "html_css_files": ["canvas.css", "site.css"],
-    "html_js_files": [("player.js", {"defer": "defer"})],
-    "extensions": ["myst_nb"],
-    "myst_enable_extensions": ["dollarmath", "amsmath"],
-    "myst_heading_anchors": 3,
-    "myst_dmath_double_inline": True,
-    "nb_execution_mode": "off",
-    "nb_render_markdown_format": "myst",
-    "nb_merge_streams": True,
-    "nb_execution_cache_path": ".",
-    "mathjax_path": "mathjax/tex-chtml.js",
-}
 
 
 def build(numbers=(), folder=SITE):
@@ -66,7 +47,7 @@ def build(numbers=(), folder=SITE):
     ------
     ValueError
         If there is no such topic.
-    RuntimeError
+    CalledProcessError
         If Sphinx complains of a page.
     """
     ready = {topic.number: topic for topic in TOPICS if topic.ready}
@@ -74,9 +55,9 @@ def build(numbers=(), folder=SITE):
         raise ValueError(f"numbers must be of topics, {min(ready)} to {max(ready)}, got {unknown[0]}")
     topics = [ready[number] for number in sorted(set(numbers) or ready)]
     with tempfile.TemporaryDirectory() as scratch:
-        source, static = Path(scratch, "source"), Path(scratch, "static")
+        source, static = Path(scratch, "source"), Path(scratch, "source", "_static")
         (static / "films").mkdir(parents=True)
-        source.mkdir()
+        shutil.copy(SHARE / "conf.py", source)
         _write_assets(static)
         built = {topic.notebook for topic in topics} | {"00_start_here"}
         with ProcessPoolExecutor(2) as pool:
@@ -84,21 +65,9 @@ def build(numbers=(), folder=SITE):
         _write_start(source, built)
         (source / "index.md").write_text(_index(topics, built), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
-        settings = SETTINGS | {"html_static_path": [str(static)]}
-        app = Sphinx(source, None, folder, Path(scratch, "doctrees"), "html", settings, freshenv=True, keep_going=True)
-        app.connect("html-page-context", _hurry)
-        app.build()
-        if app.statuscode or app._warncount:
-            raise RuntimeError(f"Sphinx complained {app._warncount} times; see above")
-    shutil.rmtree(Path(folder, ".doctrees"), ignore_errors=True)
+        command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going"]
+        subprocess.run([*command, "--doctree-dir", Path(scratch, "doctrees"), source, folder], check=True)
     Path(folder, ".nojekyll").touch()  # or Pages would leave out folders that begin with an underline
-
-
-def _hurry(app, page, template, context, doctree):
-    """Let the browser load a page's first explorer before all that can wait."""
-    picture = f"_static/films/{page}-0.webp"
-    if any((Path(folder) / picture.removeprefix("_static/")).exists() for folder in app.config.html_static_path):
-        context["metatags"] += f'<link rel="preload" as="image" fetchpriority="high" href="{picture}">'
 
 
 def _write_assets(static):
@@ -121,8 +90,7 @@ def _write_topic(topic, source, static, built):
     films = iter(record.films([e for e in shown.values() if record.is_recorded(e)], FILMS))
     for number, (cell, explorer) in enumerate(shown.items()):
         name, film = f"{topic.notebook}-{number}", None
-        picture = record.opening(explorer)
-        (static / "films" / f"{name}.webp").write_bytes(picture)
+        (static / "films" / f"{name}.webp").write_bytes(record.still(explorer))
         if record.is_recorded(explorer):
             film = next(films)
             text = f"vivaFilms[{json.dumps(name)}]({json.dumps(film, ensure_ascii=False, separators=(',', ':'))});\n"
@@ -145,18 +113,23 @@ def _write_start(source, built):
 
 def _write(notebook, path, built):
     for cell in notebook.cells:
-        for held in (cell, *(output.get("data", {}) for output in cell.get("outputs", ()))):
-            for kind in ("source", "text/markdown"):
-                if (kind in held and cell.cell_type == "markdown") or (kind == "text/markdown" and kind in held):
-                    held[kind] = _linked(held[kind], built)
+        if cell.cell_type == "markdown":
+            cell.source = _linked(cell.source, built)
+        for data in (output.get("data", {}) for output in cell.get("outputs", ())):
+            data |= {kind: _linked(data[kind], built) for kind in ("text/markdown", "text/html") if kind in data}
     nbformat.write(notebook, path)
 
 
 def _linked(text, built):
-    """Text in which links to pages that are not built are plain words."""
-    return re.sub(
+    """Text whose links lead to built pages; links to other notebooks become plain words."""
+    text = re.sub(
         r"\[([^\]]*)\]\((?:notebooks/)?(\w+)\.ipynb\)",
         lambda link: f"[{link[1]}]({link[2]}.ipynb)" if link[2] in built else link[1],
+        text,
+    )
+    return re.sub(
+        r"""<a href=["']?(\w+)\.ipynb["']?[^>]*>(.*?)</a>""",
+        lambda link: f'<a href="{link[1]}.html">{link[2]}</a>' if link[1] in built else link[2],
         text,
     )
 

@@ -4,6 +4,7 @@ import gzip
 import json
 import re
 import threading
+from contextlib import suppress
 from functools import partial
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +21,7 @@ from tests.browser.conftest import ARTIFACTS, pixels
 BUILT = [topic for topic in TOPICS if topic.number in (5, 18)]
 NAMES = ["05_metrics_roc-0", "05_metrics_roc-1", "05_metrics_roc-2", "18_iou_family-2"]
 SLOW = 1.6e6 / 8  # bytes per second
-PHOTOGRAPH = 32  # decibels that a film's photograph keeps of the kernel's: errors of 6 levels of 255, root mean square
+PHOTOGRAPH = 36  # decibels: photographs differ from the kernel's by 4 levels of 255, root mean square; drawings by none
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +98,8 @@ def test_a_topic_is_small(folder, topic):
 def test_a_film_holds_every_control(folder, explorers, name):
     explorer, made = explorers[name], film(folder, name)
     assert [control["name"] for control in made["controls"]] == list(explorer.declared)
-    for number, (control, declared) in enumerate(zip(made["controls"], explorer.declared.values(), strict=True)):
-        values = (
-            declared.samples() if not hasattr(declared, "step") else record.positions(explorer, control["name"], 9**9)
-        )
+    for number, control in enumerate(made["controls"]):
+        values = record.positions(explorer, control["name"], 10**6)
         assert len(control["states"]) >= min(len(values), 11 if number else 60)
         assert control["texts"][0] == record.as_shown(explorer, control["name"], values[0])
         assert control["texts"][-1] == record.as_shown(explorer, control["name"], values[-1])
@@ -143,6 +142,7 @@ def pages(folder, browser):
 def live(pages, name):
     """The explorer in its page, once its film plays."""
     page = pages[name.partition("-")[0]]
+    page.bring_to_front()  # pages behind it draw once a second
     explorer = page.locator(f'[data-film="{name}"]')
     explorer.evaluate("explorer => explorer.scrollIntoView({ block: 'center' })")
     page.wait_for_selector(f'[data-film="{name}"][data-plays]')
@@ -251,15 +251,16 @@ def test_the_mouse_drags_a_line_to_where_it_points(folder, pages):
     assert float(slider.get_attribute("aria-valuetext")) == 1, "it follows after the release"
 
 
-def test_a_drag_is_painted_at_the_screens_own_rate(folder, pages):
-    explorer = live(pages, "05_metrics_roc-0")
+@pytest.mark.parametrize("name", ["05_metrics_roc-0", "18_iou_family-2"])
+def test_a_drag_is_painted_at_the_screens_own_rate(pages, name):
+    explorer = live(pages, name)
     painted, screens = explorer.evaluate(
         """async explorer => {
-            const slider = explorer.querySelector("input"), draw = CanvasRenderingContext2D.prototype.drawImage;
+            const slider = explorer.querySelector("input[type=range]"), draw = CanvasRenderingContext2D.prototype.drawImage;
             let painted = 0, screens = 0;
             CanvasRenderingContext2D.prototype.drawImage = function (...what) { painted += 1; draw.apply(this, what); };
             for (const end = performance.now() + 2000; performance.now() < end; screens += 1) {
-                slider.value = screens % 60;
+                slider.value = screens % slider.max;
                 slider.dispatchEvent(new Event("input"));
                 await new Promise(requestAnimationFrame);
             }
@@ -267,7 +268,7 @@ def test_a_drag_is_painted_at_the_screens_own_rate(folder, pages):
             return [painted, screens];
         }"""
     )
-    print(f"{painted / 2:.0f} frames painted a second, of {screens / 2:.0f} that the screen drew")
+    print(f"{name}: {painted / 2:.0f} frames painted a second, of {screens / 2:.0f} that the screen drew")
     assert painted > 0.9 * screens
     assert screens / 2 > 30  # a busy machine draws fewer than 60
 
@@ -307,7 +308,8 @@ class Pages(SimpleHTTPRequestHandler):
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # the page was closed before its films were there
+            self.wfile.write(body)
 
     def log_message(self, *arguments):
         pass
