@@ -20,7 +20,7 @@ from helpers.explorers.controls import Choice, LogSlider, Slider, State, Switch
 from helpers.explorers.explorer import Explorer
 
 POSITIONS = 61
-PHOTOGRAPH = {"format": "AVIF", "quality": 80, "subsampling": "4:4:4", "speed": 8}
+PHOTOGRAPH = {"format": "JPEG", "quality": 88, "subsampling": 0, "optimize": True}
 # positions of every control but the first, and pixels of a frame over the explorer's own size: the first that fit
 MOST, SCALES = (61, 31, 21, 11), (1.5, 1.25, 1)
 ALONE = "One control at a time: the others return to where they began. In JupyterLab you combine them."
@@ -85,8 +85,8 @@ def film(explorer, scale, most):
     Returns
     -------
     dict
-        ``frames``, as base64 of what `encoded` returns; ``states``, each with its ``frame`` and ``readouts``; ``controls``, each with the
-        number of the state for each of its positions; ``handles``. `player.js` plays it.
+        ``frames``, as base64 of what `encoded` returns; ``states``, each with its ``frame`` and ``readouts``;
+        ``controls``, each with the number of the state for each of its positions; ``handles``. `player.js` plays it.
     """
     width = round(explorer.figure.get_figwidth() * 100 * scale)
     frames, states, controls = _states(explorer, width, most)
@@ -156,9 +156,10 @@ def positions(explorer, name, most):
 
 
 def encoded(pixels, size, photograph):
-    """Return a frame, the bytes of RGBA pixels, as the bytes of a picture: a photograph as AVIF, else WebP without loss.
+    """Return a frame, the bytes of RGBA pixels, as the bytes of a picture: WebP without loss, a photograph as JPEG.
 
-    WebP halves the colors' resolution, which shows on thin lines over a photograph; AVIF keeps it and is half as large.
+    So the kernel sends a photograph in motion. AVIF is half as large, but a browser needs ten times as long to read it;
+    WebP with loss halves the resolution of colors, which shows on thin lines.
     """
     how = PHOTOGRAPH if photograph else {"format": "WEBP", "lossless": True, "quality": 50, "method": 2}
     buffer = BytesIO()

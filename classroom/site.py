@@ -100,8 +100,9 @@ def _write_topic(topic, source, static, built):
         held.outputs = [nbformat.v4.new_output("display_data", {"text/html": html})]
         explorer.close()
     for heading, note in NOTES.items():
-        at = next(n for n, cell in enumerate(notebook.cells) if cell.source.startswith(heading))
-        notebook.cells.insert(at + 1, nbformat.v4.new_markdown_cell(f"> {note}"))
+        held = next(cell for cell in notebook.cells if cell.source.startswith(heading))
+        title, _, rest = held.source.partition("\n")
+        held.source = f"{title}\n\n> {note}\n{rest}"
     _write(notebook, source / topic.path.name, built)
 
 

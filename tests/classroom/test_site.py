@@ -21,7 +21,7 @@ from tests.browser.conftest import ARTIFACTS, pixels
 BUILT = [topic for topic in TOPICS if topic.number in (5, 18)]
 NAMES = ["05_metrics_roc-0", "05_metrics_roc-1", "05_metrics_roc-2", "18_iou_family-2"]
 SLOW = 1.6e6 / 8  # bytes per second
-PHOTOGRAPH = 36  # decibels: photographs differ from the kernel's by 4 levels of 255, root mean square; drawings by none
+PHOTOGRAPH = 34  # decibels: photographs differ from the kernel's by 5 levels of 255, root mean square; drawings by none
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,8 @@ def test_a_drag_is_painted_at_the_screens_own_rate(pages, name):
     explorer = live(pages, name)
     painted, screens = explorer.evaluate(
         """async explorer => {
-            const slider = explorer.querySelector("input[type=range]"), draw = CanvasRenderingContext2D.prototype.drawImage;
+            const slider = explorer.querySelector("input[type=range]");
+            const draw = CanvasRenderingContext2D.prototype.drawImage;
             let painted = 0, screens = 0;
             CanvasRenderingContext2D.prototype.drawImage = function (...what) { painted += 1; draw.apply(this, what); };
             for (const end = performance.now() + 2000; performance.now() < end; screens += 1) {

@@ -10,6 +10,7 @@ html_css_files = ["canvas.css", "site.css"]
 html_js_files = [("player.js", {"defer": "defer"})]
 html_copy_source = html_show_sphinx = False
 mathjax_path = "mathjax/tex-chtml.js"
+mathjax3_config = {"chtml": {"matchFontHeight": False, "scale": 1.05}}
 myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
