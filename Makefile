@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= 2
 
-.PHONY: lab lab-zh author demo slides hub test test-classroom portable bench mutants notebooks format
+.PHONY: lab lab-zh author demo slides hub site test test-classroom portable bench mutants notebooks format
 
 .venv/installed: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
@@ -40,6 +40,9 @@ hub: export VIVA_TRIAL = 1
 hub: export VIVA_TEACHER ?= teacher
 hub: .venv/classroom  # a class on this machine, for a trial: docs/classroom.md has the real one
 	$(BIN)/python -m jupyterhub --config=classroom/jupyterhub_config.py
+
+site: .venv/classroom  # a book to read, offline, whose explorers live; TOPICS="05 18" for these alone
+	$(BIN)/python -m classroom.site $(TOPICS)
 
 # two test processes share the cores; benchmarks keep all threads
 test: export OMP_NUM_THREADS ?= 1
