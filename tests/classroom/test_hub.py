@@ -1,5 +1,6 @@
 """A class on one server: who gets in, what stays apart, what survives a pull, and who waits for whose endless loop."""
 
+import re
 import stat
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -8,9 +9,11 @@ import nbformat
 import pytest
 
 from classroom import report
+from helpers.topics import ROOT
 from tests.classroom.hub import CONFIG, TEACHER, Hub, Person, at_once, text
 from tests.comparison import differences
 
+DOCS = ROOT / "docs" / "classroom.md"
 STUDENTS = ("bob", "carol", "dan", "erin")
 LOOP = """
 from helpers.interview.judge import check
@@ -134,6 +137,17 @@ def test_whoever_logs_in_gets_the_notebooks_first(hub, students):
     assert parse_qs(address.query)["repo"] == [hub.source.as_uri()]
 
 
+def test_the_link_of_the_docs_opens_a_notebook_on_ones_own_server(hub, students):
+    (link,) = re.findall(r"^https://class\.example\.org(/\S+)$", DOCS.read_text(), re.MULTILINE)
+    address = urlsplit(students[0].get(link).url)
+    assert address.path == "/user/bob/git-pull"
+    asked, default = (parse_qs(query.partition("?")[2] or query) for query in (link, address.query))
+    assert asked == default
+    folder, _, notebook = asked["urlpath"][0].removeprefix("lab/tree/").partition("/")
+    assert [folder] == asked["targetpath"]
+    assert (ROOT / notebook).exists()
+
+
 def test_the_class_runs_a_notebook_while_an_endless_loop_is_judged(hub, students):
     *others, erin = students
     stored = nbformat.read(hub.source / "notebooks" / "05_metrics_roc.ipynb", as_version=4)
@@ -176,6 +190,10 @@ def test_a_pull_brings_the_update_and_keeps_the_edit(hub, students):
     bob.pull()
     nbformat.validate(bob.read(name))
     assert bob.read(name).cells[0].source == "# My title", "where both changed the same, the student's stays"
+
+    assert bob.api("DELETE", "contents/viva/notebooks/new.ipynb").ok
+    bob.pull()
+    assert bob.read("new").cells[0].source == update.cells[0].source, "what was deleted comes back"
 
 
 def test_an_idle_server_is_stopped(tmp_path):
