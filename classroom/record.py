@@ -7,6 +7,7 @@ handles lie that move one slider.
 """
 
 import ast
+import json
 from base64 import b64encode
 from dataclasses import replace
 from html import escape
@@ -61,8 +62,8 @@ def films(explorers, budget):
 
     Returns
     -------
-    list of dict
-        As `film`.
+    list of str
+        Each is what `film` returns, as JSON.
 
     Raises
     ------
@@ -73,8 +74,8 @@ def films(explorers, budget):
         smallest = sum(_estimate(explorer, most) for explorer in explorers)
         for scale in SCALES:
             if smallest * scale < budget:
-                made = [film(explorer, scale, most) for explorer in explorers]
-                if sum(len(frame) for one in made for frame in one["frames"]) < budget:
+                made = [json.dumps(film(explorer, scale, most), separators=(",", ":")) for explorer in explorers]
+                if sum(map(len, made)) < budget:
                     return made
     raise ValueError(f"budget must be larger: {budget} bytes do not hold {', '.join(e.title for e in explorers)}")
 
@@ -190,7 +191,7 @@ def still(explorer, scale=1.25):
     return buffer.getvalue()
 
 
-def skeleton(explorer, name, picture, film):
+def skeleton(explorer, name, picture, controls):
     """Return the HTML of an explorer before its film is there: its controls, its opening picture and its readouts.
 
     Parameters
@@ -200,17 +201,18 @@ def skeleton(explorer, name, picture, film):
         Of the film.
     picture : str
         Where the opening frame is.
-    film : dict or None
+    controls : list of dict
+        Of the film; empty if there is none.
     """
     width, height = explorer.figure.get_size_inches() * 100
-    rows = "".join(_input(control) for control in film["controls"]) if film else ""
-    reset = '<button class="viva-reset" disabled>Reset</button>' if film else ""
-    return f"""<div class="viva-explorer" {f'data-film="{name}"' if film else ""}>
+    rows = "".join(_input(control) for control in controls)
+    reset = '<button class="viva-reset" disabled>Reset</button>' if controls else ""
+    return f"""<div class="viva-explorer" {f'data-film="{name}"' if controls else ""}>
 <div class="viva-controls">{rows}</div>{reset}
 <div class="viva-canvas" style="--viva-aspect: {explorer.canvas.aspect:.4f}"><div class="viva-picture">
 <img src="{picture}" width="{width:.0f}" height="{height:.0f}" alt="{escape(explorer.title)}"></div>
 <div class="viva-side"><table class="viva-readouts">{explorer.set().to_html()}</table></div></div>
-<p class="viva-note">{ALONE if film else MORE}</p>
+<p class="viva-note">{ALONE if controls else MORE}</p>
 </div>"""
 
 

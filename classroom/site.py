@@ -25,7 +25,7 @@ SITE = ROOT / "build" / "site"
 SHARE = Path(__file__).parent / "share" / "site"
 EXPLORERS = ROOT / "helpers" / "explorers"
 BUDGET = 4_000_000  # bytes of a topic: its page, its pictures, its films
-FILMS = 3_600_000  # of these
+FILMS = 3_600_000  # of these, the films'
 NOTES = {
     "## 8": "The judge lives in JupyterLab: `make lab`, then run a cell and it checks what you wrote.",
     "## 9": "The quiz lives in JupyterLab: `make lab`, then run the cell and it asks its cards.",
@@ -46,7 +46,7 @@ def build(numbers=(), folder=SITE):
     Raises
     ------
     ValueError
-        If there is no such topic.
+        If there is no such topic, or one is too large.
     CalledProcessError
         If Sphinx complains of a page.
     """
@@ -67,6 +67,8 @@ def build(numbers=(), folder=SITE):
         shutil.rmtree(folder, ignore_errors=True)
         command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--keep-going"]
         subprocess.run([*command, "--doctree-dir", Path(scratch, "doctrees"), source, folder], check=True)
+    for topic in topics:
+        _weigh(topic, Path(folder))
     Path(folder, ".nojekyll").touch()  # or Pages would leave out folders that begin with an underline
 
 
@@ -89,13 +91,13 @@ def _write_topic(topic, source, static, built):
     shown = record.explorers(notebook)
     films = iter(record.films([e for e in shown.values() if record.is_recorded(e)], FILMS))
     for number, (cell, explorer) in enumerate(shown.items()):
-        name, film = f"{topic.notebook}-{number}", None
+        name, controls = f"{topic.notebook}-{number}", []
         (static / "films" / f"{name}.webp").write_bytes(record.still(explorer))
         if record.is_recorded(explorer):
             film = next(films)
-            text = f"vivaFilms[{json.dumps(name)}]({json.dumps(film, ensure_ascii=False, separators=(',', ':'))});\n"
-            (static / "films" / f"{name}.js").write_text(text, encoding="utf-8")
-        html = record.skeleton(explorer, name, f"_static/films/{name}.webp", film)
+            controls = json.loads(film)["controls"]
+            (static / "films" / f"{name}.js").write_text(f"vivaFilms[{json.dumps(name)}]({film});\n", encoding="utf-8")
+        html = record.skeleton(explorer, name, f"_static/films/{name}.webp", controls)
         held = next(held for held in notebook.cells if held.id == cell)
         held.outputs = [nbformat.v4.new_output("display_data", {"text/html": html})]
         explorer.close()
@@ -104,6 +106,14 @@ def _write_topic(topic, source, static, built):
         title, _, rest = held.source.partition("\n")
         held.source = f"{title}\n\n> {note}\n{rest}"
     _write(notebook, source / topic.path.name, built)
+
+
+def _weigh(topic, folder):
+    page = folder / f"{topic.notebook}.html"
+    pictures = re.findall(r'src="(_images/[^"]+)"', page.read_text(encoding="utf-8"))
+    parts = {page, *(folder / picture for picture in pictures), *folder.glob(f"_static/films/{topic.notebook}-*")}
+    if (weight := sum(part.stat().st_size for part in parts)) > BUDGET:
+        raise ValueError(f"FILMS must be smaller: {topic.notebook} takes {weight:,} bytes of {BUDGET:,}")
 
 
 def _write_start(source, built):
