@@ -25,7 +25,7 @@ SITE = ROOT / "build" / "site"
 SHARE = Path(__file__).parent / "share" / "site"
 EXPLORERS = ROOT / "helpers" / "explorers"
 BUDGET = 4_000_000  # bytes of a topic: its page, its pictures, its films
-FILMS = 3_600_000  # of these, the films'
+FILMS = 3_500_000  # of these, the films'
 NOTES = {
     "## 8": "The judge lives in JupyterLab: `make lab`, then run a cell and it checks what you wrote.",
     "## 9": "The quiz lives in JupyterLab: `make lab`, then run the cell and it asks its cards.",

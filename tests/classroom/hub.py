@@ -16,7 +16,7 @@ from helpers.topics import ROOT
 from tests.browser.conftest import Server, free_port
 
 CONFIG = ROOT / "classroom" / "jupyterhub_config.py"
-TEACHER = "ada"
+TEACHER = "teacher"
 PASSWORD = "correct horse battery"
 NOTEBOOKS = "viva/notebooks"
 

@@ -187,7 +187,7 @@ def assert_shows(explorer, made, kernel, values):
 def test_pictures_and_readouts_follow_every_control_and_equal_the_kernels(folder, pages, explorers, name):
     explorer, made, kernel = live(pages, name), film(folder, name), explorers[name]
     assert_shows(explorer, made, kernel, {})
-    for number, control in enumerate(made["controls"]):
+    for control in made["controls"]:
         candidates = (record.positions(kernel, control["name"], most) for most in record.MOST)
         values = next(values for values in candidates if len(values) == len(control["states"]))
         for position in {0, len(values) // 3, len(values) - 1} - {control["opening"]}:
