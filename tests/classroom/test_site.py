@@ -23,6 +23,8 @@ NAMES = ["05_metrics_roc-0", "05_metrics_roc-1", "05_metrics_roc-2", "18_iou_fam
 SLOW = 1.6e6 / 8  # bytes per second
 PHOTOGRAPH = 34  # decibels: photographs differ from the kernel's by 5 levels of 255, root mean square; drawings by none
 
+TYPESET = "!document.querySelector('.math') || window.MathJax?.startup?.promise?.then(() => true)"
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -134,6 +136,7 @@ def pages(folder, browser):
     for topic in BUILT:
         opened[topic.notebook] = context.new_page()
         opened[topic.notebook].goto((folder / f"{topic.notebook}.html").as_uri())
+        opened[topic.notebook].wait_for_function(TYPESET)  # formulas move what is below them
     yield opened
     context.close()
     assert not complaints
@@ -144,7 +147,7 @@ def live(pages, name):
     page = pages[name.partition("-")[0]]
     page.bring_to_front()  # pages behind it draw once a second
     explorer = page.locator(f'[data-film="{name}"]')
-    explorer.evaluate("explorer => explorer.scrollIntoView({ block: 'center' })")
+    explorer.evaluate("explorer => explorer.scrollIntoView({ block: 'center', behavior: 'instant' })")
     page.wait_for_selector(f'[data-film="{name}"][data-plays]')
     explorer.locator(".viva-reset").click()
     return explorer
