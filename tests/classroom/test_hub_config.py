@@ -24,6 +24,27 @@ VALUES = CONFIG.with_name("zero-to-jupyterhub.yaml")
 CLASSES = {each.__name__: each for each in (JupyterHub, Authenticator, NativeAuthenticator)}
 
 
+# What the values set, with the kinds that the chart's schema allows there. Everywhere else it refuses a key that it does
+# not know, so a new key is looked up in its values.schema.yaml before it is added here.
+CHART = {
+    "proxy.https.enabled": bool,
+    "proxy.https.hosts": list,
+    "proxy.https.letsencrypt.contactEmail": str,
+    "singleuser.image.name": str,
+    "singleuser.image.tag": str,
+    "singleuser.cmd": list,
+    "singleuser.defaultUrl": str,
+    "singleuser.memory.limit": str,
+    "singleuser.memory.guarantee": str,
+    "singleuser.cpu.limit": int,
+    "singleuser.cpu.guarantee": float,
+    "singleuser.storage.capacity": str,
+    "singleuser.startTimeout": int,
+    "cull.enabled": bool,
+    "cull.timeout": int,
+}
+
+
 @pytest.fixture
 def load(tmp_path, monkeypatch):
     """Reads the configuration as root does on a machine with systemd."""
@@ -128,3 +149,17 @@ def test_the_values_for_kubernetes_say_what_the_configuration_says(load):
 
     (copied,) = re.findall(r"^COPY \. (\S+)$", CONFIG.with_name("Dockerfile").read_text(), re.MULTILINE)
     assert student["cmd"] == ["jupyterhub-singleuser", f"--config={copied}/jupyter_server_config.py"]
+
+
+def test_the_values_for_kubernetes_keep_the_charts_schema():
+    def kinds(values, path=""):
+        for key, value in values.items():
+            if isinstance(value, dict):
+                yield from kinds(value, f"{path}{key}.")
+            else:
+                yield f"{path}{key}", type(value)
+
+    free = "hub.config.", "singleuser.extraEnv."  # whatever JupyterHub or a notebook takes
+    assert {
+        path: kind for path, kind in kinds(yaml.safe_load(VALUES.read_text())) if not path.startswith(free)
+    } == CHART
