@@ -24,8 +24,8 @@ VALUES = CONFIG.with_name("zero-to-jupyterhub.yaml")
 CLASSES = {each.__name__: each for each in (JupyterHub, Authenticator, NativeAuthenticator)}
 
 
-# What the values set, with the kinds that the chart's schema allows there. Everywhere else it refuses a key that it does
-# not know, so a new key is looked up in its values.schema.yaml before it is added here.
+# What the values set, with kinds that the chart's schema allows there. It refuses any key that it does not know, so a
+# new one is looked up in the chart's values.schema.yaml before it is added here.
 CHART = {
     "proxy.https.enabled": bool,
     "proxy.https.hosts": list,
