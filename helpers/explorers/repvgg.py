@@ -187,7 +187,7 @@ class LargeKernels(Explorer):
 
     kernel = Choice(7, [3, 7, 13, 21, 31], unit="pixels")
     depth = Slider(1, 1, 2, label="blocks")
-    small = Choice(None, {"none": None, "3 x 3": 3, "5 x 5": 5}, label="small kernel")
+    small = Choice(0, {"none": 0, "3 x 3": 3, "5 x 5": 5}, label="small kernel")
     shortcut = Switch(False)
     share = Slider(90, 50, 99, label="share held", unit="%")
 
@@ -204,7 +204,7 @@ class LargeKernels(Explorer):
         self.live([*self.pictures, *self.boxes])
 
     def solve(self, kernel, depth, small, shortcut, share):
-        large, stack = _fields(kernel, depth, small if small is None else min(small, kernel), shortcut)
+        large, stack = _fields(kernel, depth, min(small, kernel) or None, shortcut)
         return _Two(large, stack, share, kernel, depth)
 
     def show(self, two):

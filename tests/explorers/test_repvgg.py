@@ -77,12 +77,12 @@ def test_statistics_are_those_of_the_photograph(branches):
     torch.testing.assert_close(branches.block.identity_norm.running_var, branches.image.var(dim=(0, 2, 3)))
 
 
-@pytest.mark.parametrize(("kernel", "depth", "small"), [(7, 1, None), (13, 2, 3), (3, 2, 5)])
+@pytest.mark.parametrize(("kernel", "depth", "small"), [(7, 1, 0), (13, 2, 3), (3, 2, 5)])
 @pytest.mark.parametrize("shortcut", [False, True])
 def test_fields_are_measured(kernels, kernel, depth, small, shortcut):
     said = kernels.at(kernel=kernel, depth=depth, small=small, shortcut=shortcut, share=75)
     side = depth * (kernel - 1) + 1
-    blocks = [explorers.random_block(4, kernel, small and min(small, kernel), shortcut, seed) for seed in range(depth)]
+    blocks = [explorers.random_block(4, kernel, min(small, kernel) or None, shortcut, seed) for seed in range(depth)]
     large = receptive_field.effective_receptive_field(nn.Sequential(*blocks), (4, side, side), samples=2)
     stack = receptive_field.Stack((side - 1) // 2, 3, 8, "ReLU")
     small_ones = receptive_field.effective_receptive_field(stack, (8, side, side), samples=2)
