@@ -298,7 +298,8 @@ def plot_weak_spots(answers):
 
     with theme.style():
         figure = theme.figure(WIDTH, 110 + 34 * len(names))
-        axes = figure.add_subplot(title="Weak spots: share graded again or hard", xlim=(0, 1.25))
+        figure.suptitle("Weak spots: share graded again or hard")  # wider than the bars beside long names
+        axes = figure.add_subplot(xlim=(0, 1.25))
         axes.barh(names, shares, height=0.6, color=theme.VERMILLION)
         for row, name in enumerate(names):
             axes.text(shares[row] + 0.02, row, f"{sum(groups[name])} of {len(groups[name])}", va="center")
