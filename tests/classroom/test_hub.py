@@ -200,17 +200,17 @@ def test_an_idle_server_is_stopped(tmp_path):
     config = tmp_path / "config.py"
     config.write_text(
         f"load_subconfig({str(CONFIG)!r})\n"
-        'c.JupyterHub.services[0]["command"][-1:] = ["--timeout=2", "--cull-every=1"]\n'
+        'c.JupyterHub.services[0]["command"][-1:] = ["--timeout=20", "--cull-every=1"]\n'
         "c.JupyterHub.last_activity_interval = 1\n"
     )
     hub = Hub(tmp_path, config)
     try:
         teacher = hub.admit(TEACHER).start()
         assert teacher.server()
-        for _ in range(100):
+        for _ in range(200):
             if teacher.server() is None:
                 return
             time.sleep(0.3)
-        pytest.fail("the idle server still runs after 30 s")
+        pytest.fail("the idle server still runs after 60 s")
     finally:
         hub.close()
