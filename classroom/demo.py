@@ -17,7 +17,7 @@ from helpers import lab
 from helpers.canonical import METADATA
 from helpers.topics import TOPICS
 
-SHARE = Path(__file__).parent / "share" / "jupyter"  # where Voila finds the template "viva"
+SHARE = Path(__file__).parent / "share" / "jupyter"  # the template "viva" of Voila, the extension "viva-slides" of RISE
 
 
 def write_pages(folder):
@@ -57,17 +57,22 @@ def _cells(topic):
 
 def command(folder, port=8866):
     """Return the command that serves the pages in `folder`, on this machine alone, and the environment it needs."""
-    found = os.pathsep.join(filter(None, [str(SHARE), os.environ.get("JUPYTER_PATH")]))
     options = ["--template=viva", "--classic-tree", "--Voila.ip=127.0.0.1", f"--port={port}"]
-    return [sys.executable, "-m", "voila", *options, str(folder)], lab.environment() | {"JUPYTER_PATH": found}
+    return [sys.executable, "-m", "voila", *options, str(folder)], environment()
+
+
+def environment():
+    """Return your environment with what is in `SHARE` where Jupyter looks for it."""
+    found = os.pathsep.join(filter(None, [str(SHARE), os.environ.get("JUPYTER_PATH")]))
+    return lab.environment() | {"JUPYTER_PATH": found}
 
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
         write_pages(folder)
-        line, environment = command(folder)
+        line, variables = command(folder)
         try:
-            subprocess.run(line, env=environment, check=True)
+            subprocess.run(line, env=variables, check=True)
         except KeyboardInterrupt:
             print("The demonstration has ended.")
 

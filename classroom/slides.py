@@ -4,17 +4,15 @@ What a cell is to RISE stands in its metadata; `helpers.canonical` writes it. Sp
 list of topics is JupyterLab's own: `/rise/05_metrics_roc.ipynb` presents one.
 """
 
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from helpers import lab
 from helpers.topics import ROOT
 
-from .demo import SHARE
+from .demo import environment
 
 
 def copy_notebooks(folder):
@@ -25,7 +23,6 @@ def copy_notebooks(folder):
 
 def command(folder, notebook="00_start_here", port=8867):
     """Return the command that presents the notebooks in `folder`, on this machine alone, and its environment."""
-    found = os.pathsep.join(filter(None, [str(SHARE), os.environ.get("JUPYTER_PATH")]))
     options = {
         "config": ROOT / "jupyter_server_config.py",
         "ServerApp.root_dir": folder,
@@ -34,7 +31,7 @@ def command(folder, notebook="00_start_here", port=8867):
         "LabApp.default_url": f"/rise/{notebook}.ipynb",
     }
     line = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
-    return line, lab.environment() | {"JUPYTER_PATH": found}
+    return line, environment()
 
 
 def main(arguments):
@@ -45,9 +42,9 @@ def main(arguments):
         chosen = [name for name in names if name.startswith(asked)]
         if len(chosen) != 1:
             sys.exit(f"TOPIC must be the number of a topic, such as 05, got {asked!r}; there are {', '.join(names)}")
-        line, environment = command(folder, chosen[0])
+        line, variables = command(folder, chosen[0])
         try:
-            subprocess.run(line, env=environment, check=True)
+            subprocess.run(line, env=variables, check=True)
         except KeyboardInterrupt:
             print("The class has ended.")
 

@@ -23,7 +23,7 @@ def folder(tmp_path_factory):
 def page(folder, browser):
     port = free_port()
     line, environment = demo.command(folder, port)
-    environment = environment | {"VIVA_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}
+    environment = environment | {"VIVA_HOME": str(folder / "home")}
     server = Server([*line, "--no-browser"], f"http://127.0.0.1:{port}", folder / "voila.log", environment)
     page = browser.new_page(viewport={"width": 1920, "height": 1080})
     page.set_default_timeout(60_000)
