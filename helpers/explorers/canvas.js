@@ -7,13 +7,13 @@ const KEYS = {
 };
 const DOUBT = 500; // milliseconds without a frame before the page asks for an answer
 const PATIENCE = 4000; // milliseconds without that answer before it says so
-const LOST = "Not connected: run this cell to make it live."; // canvas.css says so too
+const LOST = "Not connected: run this cell to make it live.";
 
 function render({ model, el }) {
   const view = Math.random().toString(36).slice(2); // each page has its own size and resolution
   const say = text => model.get("texts")?.[text] ?? text;
   el.classList.add("viva-canvas");
-  el.style.setProperty("--viva-lost", JSON.stringify(say(LOST)));
+  el.style.setProperty("--viva-lost", JSON.stringify(say(LOST))); // for canvas.css, which sees that the model is gone
   el.style.setProperty("--viva-aspect", model.get("aspect"));
   el.innerHTML = `
     <div class="viva-picture"><canvas role="img"></canvas></div>
