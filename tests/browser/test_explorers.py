@@ -91,7 +91,7 @@ def bench(request, lab, laptop):
 def test_after_run_all_every_explorer_stands_at_its_opening(bench):
     assert bench.names, "the notebook gives its explorers no names"
     assert bench.ask("len({e.canvas.name for e in found.values()})") == len(bench.names), "two could be taken for one"
-    assert bench.page.locator(".viva-explorer").count() == len(bench.names), "one is named and not shown, or shown twice"
+    assert bench.page.locator(".viva-explorer").count() == len(bench.names), "named and not shown, or shown twice"
     assert bench.ask("{name: [e.values, e.opening] for name, e in found.items() if e.values != e.opening}") == {}
     assert bench.page.locator(".jp-OutputArea-output details[open]").count() == 0, "an answer stands open"
     errors = bench.page.locator(".jp-RenderedText[data-mime-type*=error], .jp-RenderedText[data-mime-type*=stderr]")
