@@ -17,12 +17,23 @@ from .cells import judged
 EXERCISES = all_exercises()
 
 
+QUICKLY = """
+import sklearn.metrics
+from hypothesis import Phase, settings
+from helpers.interview import examiner
+examiner.SETTINGS = settings(examiner.SETTINGS, phases=[Phase.generate])
+"""
+
+
 @pytest.fixture(autouse=True, scope="module")
-def warm_worker():
-    """A worker that has imported scikit-learn already: every comparison with it would pay for it."""
+def quick_worker():
+    """A worker that has imported scikit-learn already and seeks no smaller input.
+
+    Those that it would meet on the way only tell more: a verdict that is right without them is right with them.
+    """
     with pytest.MonkeyPatch.context() as patch:
         *start, code = worker.COMMAND
-        patch.setattr(judge, "_worker", worker.Worker([*start, f"import sklearn.metrics; {code}"]))
+        patch.setattr(judge, "_worker", worker.Worker([*start, QUICKLY + code]))
         yield
         judge._worker.close()
 

@@ -1,5 +1,6 @@
 """Whatever an answer could hold constant varies in the inputs of every exercise."""
 
+from functools import cache
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ from helpers.interview.wire import to_tensors
 EXERCISES = all_exercises()
 
 
+@cache
 def drawn(exercise):
     """What the judge asks before it calls an answer right: a list of values for each argument."""
     calls = []
