@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ...algorithms import activations
 from . import SMALL, WIDE, Exercise, arrays
 
-FAR = (*WIDE, 200.0, -200.0, 3.75, 4.5, -4.5)  # the last three: in the tails, where 0 or x is not yet near enough
+FAR = (*WIDE, 200.0, -200.0, 3.75, 4.5, -4.5, -5.25)  # the last four: in the tails, where 0 or x is not near enough
 ANY_SHAPE = st.sampled_from([(1,), (2,), (5,), (8,), (2, 3), (3, 2), (1, 4), (4, 1)])
 
 # --- sigmoid ---------------------------------------------------------------------------------------------------------
@@ -361,6 +361,11 @@ def cut_at_three(x):
 @gelu.wrong("Phi(4.5) is not 1 yet. There is no need to cut: erf is right far out too.")
 def linear_from_four(x):
     return np.where(x > 4, x, by_erf(x))
+
+
+@gelu.wrong("Below -5 it is not 0 yet: GELU of -5.25 is about -4e-7. There is no need to cut.")
+def zero_below_five(x):
+    return np.where(x < -5, 0.0, by_erf(x))
 
 
 @gelu.wrong("Half is missing: Phi(x) = (1 + erf(x / sqrt 2)) / 2.")
