@@ -126,7 +126,7 @@ def dilated_conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1):
 
 
 def paths_through(kernel_size, dilations):
-    """On how many ways each input pixel reaches the middle output of stacked dilated layers, all of stride 1.
+    """In how many ways each input pixel reaches the middle output of stacked dilated layers, all of stride 1.
 
     Parameters
     ----------

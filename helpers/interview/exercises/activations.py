@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ...algorithms import activations
 from . import SMALL, WIDE, Exercise, arrays
 
-FAR = (*WIDE, 200.0, -200.0, 3.75, 4.5, -4.5)  # the last three: in the tails, where 0 or x is not yet near enough
+FAR = (*WIDE, 200.0, -200.0, 3.75, 4.5, -4.5, -5.25)  # the last four: in the tails, where 0 or x is not near enough
 ANY_SHAPE = st.sampled_from([(1,), (2,), (5,), (8,), (2, 3), (3, 2), (1, 4), (4, 1)])
 
 # --- sigmoid ---------------------------------------------------------------------------------------------------------
@@ -24,7 +24,7 @@ sigmoid = Exercise(
     tiers=(st.tuples(arrays(st.integers(2, 4), SMALL)), st.tuples(arrays(ANY_SHAPE, FAR))),
     overflow="raise",
     forbidden=("torch.sigmoid", "torch.nn.functional.sigmoid", "torch.special.expit", "scipy.special.expit"),
-    cost="O(n): one exponential an entry",
+    cost="O(n): one exponential per entry",
     hints=(
         "exp overflows above about 709. For which sign of x does 1 / (1 + exp(-x)) compute a large exp?",
         "Multiply numerator and denominator by exp(x): exp(x) / (1 + exp(x)) is safe for negative x.",
@@ -232,7 +232,7 @@ softmax_backward = Exercise(
     tiers=(gradients(SMALL, 2, 3), gradients(WIDE, 1, 5)),
     narrow={"y": "negative zero large: shares of 1, all above 0"},
     forbidden=("torch.softmax", "torch.nn.functional", "torch.autograd"),
-    cost="O(n): one sum a row; the Jacobian would take the square of the row's length",
+    cost="O(n): one sum per row; the Jacobian would take the square of the row's length",
     hints=(
         "Each output depends on every input of its row: write dy_i / dx_j, for i = j and for i different from j.",
         "dy_i / dx_j = y_i (1[i = j] - y_j). Multiply by grad_i and add up over i.",
@@ -304,7 +304,7 @@ gelu = Exercise(
     reference=activations.gelu,
     tiers=(st.tuples(arrays(st.integers(2, 4), SMALL)), st.tuples(arrays(ANY_SHAPE, FAR))),
     forbidden=("torch.nn.functional.gelu", "torch.nn.GELU"),
-    cost="O(n): one error function an entry",
+    cost="O(n): one error function per entry",
     hints=(
         "The distribution function of a normal number can be written with the error function.",
         "Phi(x) = (1 + erf(x / sqrt 2)) / 2.",
@@ -361,6 +361,11 @@ def cut_at_three(x):
 @gelu.wrong("Phi(4.5) is not 1 yet. There is no need to cut: erf is right far out too.")
 def linear_from_four(x):
     return np.where(x > 4, x, by_erf(x))
+
+
+@gelu.wrong("Below -5 it is not 0 yet: GELU of -5.25 is about -4e-7. There is no need to cut.")
+def zero_below_five(x):
+    return np.where(x < -5, 0.0, by_erf(x))
 
 
 @gelu.wrong("Half is missing: Phi(x) = (1 + erf(x / sqrt 2)) / 2.")

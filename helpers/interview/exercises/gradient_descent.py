@@ -440,7 +440,7 @@ nesterov_path = Exercise(
         valleys((0.0, 1.0, 1 + 2**-12, -1.0, 0.25, 0.25 + 2**-12, 2**-8, 100.0, -2.0), 1, 6, (0, 1, 2, 4)),
     ),
     forbidden=("torch.optim",),
-    cost="O(steps d): one gradient a step, as plain momentum",
+    cost="O(steps d): one gradient per step, as plain momentum",
     hints=(
         "The gradient of h w^2 / 2 is h w. Where is it taken?",
         "At w - lr * momentum * b, with the buffer b of the step before.",

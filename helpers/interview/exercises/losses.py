@@ -54,7 +54,7 @@ cross_entropy = Exercise(
     tensors=True,
     gradient=("logits",),
     forbidden=(*SHORTCUTS, "torch.log_softmax", "torch.Tensor.log_softmax"),
-    cost="O(N C): one log-sum-exp a row",
+    cost="O(N C): one log-sum-exp per row",
     hints=(
         "-log softmax is a difference: the logarithm of a sum, less one logit. Which form has no probability in it?",
         "loss of a row = logsumexp(row) - row[target]. Take the row's largest entry out of the sum first.",
@@ -207,7 +207,7 @@ bce = Exercise(
     gradient=("logits",),
     narrow={"logits": "zero: " + KINK, "target": "negative large: from 0 to 1"},
     forbidden=SHORTCUTS,
-    cost="O(n): one exponential and one logarithm an entry",
+    cost="O(n): one exponential and one logarithm per entry",
     hints=(
         "Write -log sigmoid(x) with one exponential. For which sign of x does it overflow?",
         "-log sigmoid(x) = log(1 + exp(-x)), and -log(1 - sigmoid(x)) is x more. logaddexp(0, x) does not overflow.",
@@ -329,7 +329,7 @@ focal_loss = Exercise(
     gradient=("logits",),
     narrow={"logits": "zero: " + KINK, "target": "fractions negative large small near distinct: 0 or 1"},
     forbidden=SHORTCUTS,
-    cost="O(n): cross-entropy and one power an entry",
+    cost="O(n): cross-entropy and one power per entry",
     hints=(
         "Turn the logit around where the target is 0: then p_t is the sigmoid of one number z for both.",
         "With z: -log p_t = log(1 + exp(-z)), and 1 - p_t = sigmoid(-z), which loses no digits.",

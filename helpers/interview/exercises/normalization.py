@@ -505,7 +505,7 @@ batch_norm_backward = Exercise(
     forbidden=(*FUNCTIONAL, "torch.autograd", "torch.Tensor.backward"),
     cost="O(n): two sums for each channel and one pass",
     hints=(
-        "x reaches y on three ways: directly, through the mean, and through the variance.",
+        "x reaches y in three ways: directly, through the mean, and through the variance.",
         "With x_hat the normalized x and g = gamma * grad: take out g's mean, and x_hat times the mean of g x_hat.",
         "grad_x = (g - g.mean(0) - x_hat * (g * x_hat).mean(0)) / sqrt(var + eps).",
     ),
