@@ -22,7 +22,7 @@ from .conftest import START
 WARM = "forkserver" in multiprocessing.get_all_start_methods()
 PROCESSES = multiprocessing.get_context("forkserver" if WARM else "spawn")
 if WARM:
-    PROCESSES.set_forkserver_preload(["pytest", "helpers.interview.progress"])
+    PROCESSES.set_forkserver_preload([__name__])  # this file, and so all that it imports
 
 
 def rows(path, query):
