@@ -316,13 +316,15 @@ bernoulli_log_joint = Exercise(
     id="naive_bayes/bernoulli_log_joint",
     signature="bernoulli_log_joint(X, p, prior) -> joint",
     task="Bernoulli naive Bayes with parameters that are given: X is (n, d) of 0 and 1, p is (k, d), the chance of "
-    "a 1, prior is (k,). Return log p(x, c), (n, k). Where p is 0 or 1 the result may be -inf, but no NaN.",
+    "a 1, prior is (k,). Return log p(x, c), (n, k). Where p is 0 or 1 the result may be -inf, but no NaN. A "
+    "chance may be as small as 1e-211.",
     task_zh="参数已给定的伯努利朴素贝叶斯：X 为 0/1 矩阵 (n, d)，p 为 (k, d)，表示取 1 的概率，prior 为 (k,)。"
-    "返回 log p(x, c)，形状 (n, k)。p 等于 0 或 1 时结果可以是 -inf，但不能是 NaN。",
+    "返回 log p(x, c)，形状 (n, k)。p 等于 0 或 1 时结果可以是 -inf，但不能是 NaN。p 可能小到 1e-211。",
     reference=bernoulli_joint,
     tiers=(
         switches((0.5, 0.25, 0.75), 2, 3),
         switches((0.5, 0.25, 0.25 + 2**-14, 2**-10, 0.0, 1.0, 1 - 2**-10), 1, 4),
+        switches((0.5, 2.0**-700), 2, 4),  # two factors of 2^-700 are 0 in float64
     ),
     narrow={
         "X": "fractions negative large small near distinct: holds 0 and 1",
@@ -399,6 +401,12 @@ def clipped(X, p, prior):
 @bernoulli_log_joint.wrong("A small number inside the logarithm changes the value.")
 def small_number_added(X, p, prior):
     return np.log(prior) + np.log(np.where(X[:, None] == 1, p, 1 - p) + 1e-10).sum(axis=2)
+
+
+@bernoulli_log_joint.wrong("A product of small chances becomes 0, and its logarithm -inf. Sum logarithms.")
+def log_of_the_chances(X, p, prior):
+    with np.errstate(divide="ignore"):
+        return np.log(prior * np.where(X[:, None] == 1, p, 1 - p).prod(axis=2))
 
 
 @bernoulli_log_joint.wrong("The prior is missing: add its logarithm.")
