@@ -40,11 +40,16 @@ gaussian_log_joint = Exercise(
     id="naive_bayes/gaussian_log_joint",
     signature="gaussian_log_joint(X, mean, var, prior) -> joint",
     task="Gaussian naive Bayes with parameters that are given: X is (n, d), mean and var are (k, d), prior is (k,). "
-    "Return log p(x, c) of every sample and class, (n, k). A sample may be 1,000 standard deviations away.",
+    "Return log p(x, c) of every sample and class, (n, k). A sample may be 1,000 standard deviations away, "
+    "and a variance as small as 1e-211.",
     task_zh="参数已给定的高斯朴素贝叶斯：X 为 (n, d)，mean 和 var 为 (k, d)，prior 为 (k,)。返回每个样本对每个类别的 "
-    "log p(x, c)，形状 (n, k)。样本可能偏离均值 1000 个标准差。",
+    "log p(x, c)，形状 (n, k)。样本可能偏离均值 1000 个标准差，方差可能小到 1e-211。",
     reference=gaussian_joint,
-    tiers=(bells(SMALL, (1.0, 2.0, 0.5), 2, 3), bells(WIDE, (1.0, 0.25, 0.25 + 2**-14, 4.0, 2**-10, 1000.0), 1, 4)),
+    tiers=(
+        bells(SMALL, (1.0, 2.0, 0.5), 2, 3),
+        bells(WIDE, (1.0, 0.25, 0.25 + 2**-14, 4.0, 2**-10, 1000.0), 1, 4),
+        bells(SMALL, (1.0, 4.0, 2.0**-700), 2, 3),  # the product of two such variances is 0 in float64
+    ),
     narrow={
         "var": "negative zero: variances are above 0",
         "prior": "negative zero large near: shares of 1 are above 0, and come from a few weights",
@@ -100,6 +105,13 @@ def log_of_the_product(X, mean, var, prior):
     with np.errstate(all="ignore"):
         density = np.exp(-((X[:, None] - mean) ** 2) / (2 * var)) / np.sqrt(2 * np.pi * var)
         return np.log(prior * density.prod(axis=2))
+
+
+@gaussian_log_joint.wrong("The product of small variances becomes 0, and its logarithm -inf. Sum their logarithms.")
+def log_of_the_determinant(X, mean, var, prior):
+    with np.errstate(divide="ignore"):
+        logarithm = np.log(((2 * np.pi) ** X.shape[1]) * var.prod(axis=1))
+    return np.log(prior) - 0.5 * (logarithm + ((X[:, None] - mean) ** 2 / var).sum(axis=2))
 
 
 @gaussian_log_joint.wrong("The prior is missing: add its logarithm.")
