@@ -288,7 +288,7 @@ def linear_backward(grad_y, x, weight):
 
 
 def _linear_backward(grad_y, x, weight):
-    """Each gradient has the shape of its variable; with that, only one way of multiplying is left."""
+    """Each gradient has the shape of its variable. If n, in and out differ, that leaves one way of multiplying."""
     grad_x = grad_y @ weight  # y used x once per output: the outputs' gradients, weighted back
     grad_weight = grad_y.T @ x  # the sum over the samples of grad_y times x
     grad_bias = grad_y.sum(axis=0)  # the bias was copied to every sample, so its gradients add up

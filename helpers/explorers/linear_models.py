@@ -95,12 +95,12 @@ def _regressed(X, y, X_test):
     return {"expectation": LinearRegression().fit(X, y).predict(X_test), "edges": np.array([0.0])}
 
 
-def _binned(k, X, y, X_test, y_test):
+def _binned(k, X, y, X_test, y_test, C=0.1):
     """A softmax over k bins with as many patients in each; a bin stands for the mean of its patients."""
     inner = np.quantile(y, np.arange(1, k) / k)
     labels, labels_test = (np.searchsorted(inner, values, side="right") for values in (y, y_test))
     means = np.array([y[labels == b].mean() for b in range(k)])
-    p = SoftmaxRegression(0.1).fit(X, labels).predict_proba(X_test)
+    p = SoftmaxRegression(C).fit(X, labels).predict_proba(X_test)
     return {
         "edges": np.concatenate([[y.min()], inner, [y.max()]]),
         "p": p,

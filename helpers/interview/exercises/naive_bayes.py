@@ -40,11 +40,16 @@ gaussian_log_joint = Exercise(
     id="naive_bayes/gaussian_log_joint",
     signature="gaussian_log_joint(X, mean, var, prior) -> joint",
     task="Gaussian naive Bayes with parameters that are given: X is (n, d), mean and var are (k, d), prior is (k,). "
-    "Return log p(x, c) of every sample and class, (n, k). A sample may be 1,000 standard deviations away.",
+    "Return log p(x, c) of every sample and class, (n, k). A sample may be 1,000 standard deviations away, "
+    "and a variance as small as 1e-211.",
     task_zh="参数已给定的高斯朴素贝叶斯：X 为 (n, d)，mean 和 var 为 (k, d)，prior 为 (k,)。返回每个样本对每个类别的 "
-    "log p(x, c)，形状 (n, k)。样本可能偏离均值 1000 个标准差。",
+    "log p(x, c)，形状 (n, k)。样本可能偏离均值 1000 个标准差，方差可能小到 1e-211。",
     reference=gaussian_joint,
-    tiers=(bells(SMALL, (1.0, 2.0, 0.5), 2, 3), bells(WIDE, (1.0, 0.25, 0.25 + 2**-14, 4.0, 2**-10, 1000.0), 1, 4)),
+    tiers=(
+        bells(SMALL, (1.0, 2.0, 0.5), 2, 3),
+        bells(WIDE, (1.0, 0.25, 0.25 + 2**-14, 4.0, 2**-10, 1000.0), 1, 4),
+        bells(SMALL, (1.0, 4.0, 2.0**-700), 2, 3),  # the product of two such variances is 0 in float64
+    ),
     narrow={
         "var": "negative zero: variances are above 0",
         "prior": "negative zero large near: shares of 1 are above 0, and come from a few weights",
@@ -100,6 +105,13 @@ def log_of_the_product(X, mean, var, prior):
     with np.errstate(all="ignore"):
         density = np.exp(-((X[:, None] - mean) ** 2) / (2 * var)) / np.sqrt(2 * np.pi * var)
         return np.log(prior * density.prod(axis=2))
+
+
+@gaussian_log_joint.wrong("The product of small variances becomes 0, and its logarithm -inf. Sum their logarithms.")
+def log_of_the_determinant(X, mean, var, prior):
+    with np.errstate(divide="ignore"):
+        logarithm = np.log(((2 * np.pi) ** X.shape[1]) * var.prod(axis=1))
+    return np.log(prior) - 0.5 * (logarithm + ((X[:, None] - mean) ** 2 / var).sum(axis=2))
 
 
 @gaussian_log_joint.wrong("The prior is missing: add its logarithm.")
@@ -316,13 +328,15 @@ bernoulli_log_joint = Exercise(
     id="naive_bayes/bernoulli_log_joint",
     signature="bernoulli_log_joint(X, p, prior) -> joint",
     task="Bernoulli naive Bayes with parameters that are given: X is (n, d) of 0 and 1, p is (k, d), the chance of "
-    "a 1, prior is (k,). Return log p(x, c), (n, k). Where p is 0 or 1 the result may be -inf, but no NaN.",
+    "a 1, prior is (k,). Return log p(x, c), (n, k). Where p is 0 or 1 the result may be -inf, but no NaN. A "
+    "chance may be as small as 1e-211.",
     task_zh="参数已给定的伯努利朴素贝叶斯：X 为 0/1 矩阵 (n, d)，p 为 (k, d)，表示取 1 的概率，prior 为 (k,)。"
-    "返回 log p(x, c)，形状 (n, k)。p 等于 0 或 1 时结果可以是 -inf，但不能是 NaN。",
+    "返回 log p(x, c)，形状 (n, k)。p 等于 0 或 1 时结果可以是 -inf，但不能是 NaN。p 可能小到 1e-211。",
     reference=bernoulli_joint,
     tiers=(
         switches((0.5, 0.25, 0.75), 2, 3),
         switches((0.5, 0.25, 0.25 + 2**-14, 2**-10, 0.0, 1.0, 1 - 2**-10), 1, 4),
+        switches((0.5, 2.0**-700), 2, 4),  # two factors of 2^-700 are 0 in float64
     ),
     narrow={
         "X": "fractions negative large small near distinct: holds 0 and 1",
@@ -399,6 +413,12 @@ def clipped(X, p, prior):
 @bernoulli_log_joint.wrong("A small number inside the logarithm changes the value.")
 def small_number_added(X, p, prior):
     return np.log(prior) + np.log(np.where(X[:, None] == 1, p, 1 - p) + 1e-10).sum(axis=2)
+
+
+@bernoulli_log_joint.wrong("A product of small chances becomes 0, and its logarithm -inf. Sum logarithms.")
+def log_of_the_chances(X, p, prior):
+    with np.errstate(divide="ignore"):
+        return np.log(prior * np.where(X[:, None] == 1, p, 1 - p).prod(axis=2))
 
 
 @bernoulli_log_joint.wrong("The prior is missing: add its logarithm.")

@@ -134,6 +134,7 @@ def at_the_edge(x, p, u):
 # --- early stopping --------------------------------------------------------------------------------------------------
 
 LOSSES = (1.0, 0.5, 2.0, 0.75, 0.25, 1.5, 0.5 + 2**-10, 0.25 - 2**-7, 3.0, -0.5, -1.0, 100.0, 0.0, 2**-9)
+STEPS = (0.125, 0.0625, 0.25, 0.0, -0.125, 0.375)
 
 
 @st.composite
@@ -141,6 +142,14 @@ def histories(draw, values, lengths, patiences, deltas):
     """Draw validation losses by epoch, a patience and a least improvement."""
     losses = draw(arrays(draw(lengths), values))
     return losses, draw(st.sampled_from(patiences)), draw(st.sampled_from(deltas))
+
+
+@st.composite
+def slow_histories(draw):
+    """Draw losses that fall in steps of which some are too small to count, though several together are not."""
+    falls = np.cumsum(draw(arrays(draw(st.integers(3, 8)), STEPS)))
+    first, patience = draw(st.sampled_from([2.0, 2.0**20])), draw(st.sampled_from([2, 3]))
+    return first - falls, patience, draw(st.sampled_from([0.125, 0.25]))
 
 
 def stop_and_restore(losses, patience, min_delta):
@@ -166,6 +175,7 @@ early_stopping = Exercise(
     tiers=(
         histories((1.0, 0.5, 2.0, 0.75), st.integers(2, 5), (1, 2), (0.0, 0.25)),
         histories(LOSSES, st.integers(1, 9), (1, 2, 3, 5), (0.0, 0.0, 2**-8, 0.25, 0.5)),
+        slow_histories(),
     ),
     cost="O(epochs), and one copy of the weights",
     hints=(
@@ -235,6 +245,33 @@ def one_late(losses, patience, min_delta):
 @early_stopping.wrong("Compare with the best loss so far, not with the one before.")
 def against_the_last(losses, patience, min_delta):
     return _variant(losses, patience, min_delta, better=_below, moving=True)
+
+
+@early_stopping.wrong("The best moves only with an epoch that improves: many small gains together count.")
+def creeping_best(losses, patience, min_delta):
+    best, at, waited = math.inf, 0, 0
+    for i, loss in enumerate(losses):
+        if loss < best - min_delta:
+            at, waited = i, 0
+        else:
+            waited += 1
+            if waited >= patience:
+                return i + 1, at
+        best = min(best, loss)
+    return len(losses), at
+
+
+@early_stopping.wrong("Start from infinity: a first loss may lie above any number that you think of.")
+def starts_at_1000(losses, patience, min_delta):
+    best, at, waited = 1000.0, 0, 0
+    for i, loss in enumerate(losses):
+        if loss < best - min_delta:
+            best, at, waited = loss, i, 0
+        else:
+            waited += 1
+            if waited >= patience:
+                return i + 1, at
+    return len(losses), at
 
 
 @early_stopping.wrong("An improvement starts the wait anew: patience counts epochs in a row.")
