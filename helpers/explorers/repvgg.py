@@ -121,12 +121,13 @@ class Branches(Explorer):
 
     def readouts(self, folding):
         after = {f"bias of {name}": round(bias, 3) for name, bias in zip(BRANCHES, folding.biases, strict=False)}
-        same = folding.difference < 1e-10
+        added, same = folding.step == 3, folding.difference < 1e-10
+        apart = "equal within 1e-10" if same else f"{folding.difference:.2f} apart"
         return {
             "step": STEPS[folding.step][3:],
             **(after if folding.step else {}),
-            "center weight of the sum": round(float(folding.kernels[3][1, 1]), 3) if folding.step == 3 else "not yet",
-            "one kernel against three branches": "equal within 1e-10" if same else f"{folding.difference:.2f} apart",
+            "center weight of the sum": round(float(folding.kernels[3][1, 1]), 3) if added else "not yet",
+            "one kernel against three branches": apart if added else "not yet",
         }
 
     @staticmethod
