@@ -51,7 +51,7 @@ class Branches(Explorer):
     dense = Slider(1, -2, 2, step=0.25, label="gamma of 3 x 3")
     point = Slider(1, -2, 2, step=0.25, label="gamma of 1 x 1")
     identity = Slider(1, -2, 2, step=0.25, label="gamma of identity")
-    fold = Switch(True, label="fold batch norm first")
+    fold = Switch(True, label="fold batch norm first", when=lambda v: v["step"] > 0)
 
     def __init__(self, image):
         self.image = torch.as_tensor(np.asarray(image), dtype=torch.float64)[None]
