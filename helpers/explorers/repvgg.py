@@ -51,7 +51,7 @@ class Branches(Explorer):
     dense = Slider(1, -2, 2, step=0.25, label="gamma of 3 x 3")
     point = Slider(1, -2, 2, step=0.25, label="gamma of 1 x 1")
     identity = Slider(1, -2, 2, step=0.25, label="gamma of identity")
-    fold = Switch(True, label="fold batch norm first")
+    fold = Switch(True, label="fold batch norm first", when=lambda v: v["step"] > 0)
 
     def __init__(self, image):
         self.image = torch.as_tensor(np.asarray(image), dtype=torch.float64)[None]
@@ -121,12 +121,13 @@ class Branches(Explorer):
 
     def readouts(self, folding):
         after = {f"bias of {name}": round(bias, 3) for name, bias in zip(BRANCHES, folding.biases, strict=False)}
-        same = folding.difference < 1e-10
+        added, same = folding.step == 3, folding.difference < 1e-10
+        apart = "equal within 1e-10" if same else f"{folding.difference:.2f} apart"
         return {
             "step": STEPS[folding.step][3:],
             **(after if folding.step else {}),
-            "center weight of the sum": round(float(folding.kernels[3][1, 1]), 3) if folding.step == 3 else "not yet",
-            "one kernel against three branches": "equal within 1e-10" if same else f"{folding.difference:.2f} apart",
+            "center weight of the sum": round(float(folding.kernels[3][1, 1]), 3) if added else "not yet",
+            "one kernel against three branches": apart if added else "not yet",
         }
 
     @staticmethod

@@ -40,7 +40,7 @@ basic_block = Exercise(
     "whose slope at 0 is 0. x is (N, C, H, W); gradients are compared too.",
     task_zh="不带归一化和偏置的 basic block：两个 3 x 3 卷积（padding 为 1，第一个带 stride），中间 ReLU，"
     "加上捷径分支后再 ReLU。stride 为 1 且通道数相同时捷径就是 x，否则是步长为 stride 的 1 x 1 卷积 w_short。"
-    "可以调用 F.conv2d。x 的形状是 (N, C, H, W)，还会比较梯度。",
+    "可以调用 F.conv2d 和 torch.relu，ReLU 在 0 处的梯度取 0。x 的形状是 (N, C, H, W)，还会比较梯度。",
     reference=block_by_torch,
     tiers=(
         blocks((0.0, 1.0, -1.0, 2.0), st.integers(2, 3), 2, (1, 2)),
