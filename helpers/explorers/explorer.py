@@ -206,7 +206,8 @@ class Explorer:
         return self.set(**self._action(label)(self.values))
 
     def reset(self):
-        """Return every control to its opening value, and return the readouts."""
+        """Return every control to its opening value, let go of what is held or ringed, and return the readouts."""
+        self.pointer.let_go()
         return self.set(**self.opening)
 
     def assign(self, name, value):

@@ -156,17 +156,19 @@ class Pointer:
 
     def __init__(self, explorer, handles):
         self._explorer, self._handles = explorer, handles
-        self._chosen = None  # a handle and one of its parts
+        self.let_go()
         self._press = None  # the id of the gesture whose button is down or was last
-        self._start = (
-            None  # of that gesture: the values and the pointer's place in data coordinates; None: nothing held
-        )
-        self._by_keys = False
         self._rings = {}
         for handle in handles:
             if handle.axes not in self._rings:
                 style = {"ms": 20, "mfc": "none", "mec": theme.INK, "scalex": False, "scaley": False}
                 (self._rings[handle.axes],) = handle.axes.plot([], [], "o", **style)
+
+    def let_go(self):
+        """Choose and hold nothing."""
+        self._chosen = None  # a handle and one of its parts
+        self._by_keys = False  # whether it was chosen from the keyboard
+        self._start = None  # while a part is held: the values and the place in data coordinates where that began
 
     @property
     def artists(self):

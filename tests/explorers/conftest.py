@@ -3,20 +3,6 @@
 import pytest
 
 
-@pytest.fixture
-def build(request):
-    """Build explorers of the module under test by their name in its `examples`, and close them afterwards."""
-    made = []
-
-    def builder(name):
-        made.append(request.module.explorers.examples()[name]())
-        return made[-1]
-
-    yield builder
-    for explorer in made:
-        explorer.close()
-
-
 @pytest.fixture(scope="module")
 def built(request):
     """Every explorer of the module under test, by name, built once for all tests of the file."""
@@ -24,3 +10,14 @@ def built(request):
     yield made
     for explorer in made.values():
         explorer.close()
+
+
+@pytest.fixture
+def build(built):
+    """Put explorers of the module under test at their opening, by their name in its `examples`."""
+
+    def builder(name):
+        built[name].reset()
+        return built[name]
+
+    return builder

@@ -531,6 +531,17 @@ def test_everything_draggable_moves_by_keyboard_too(dot):
     assert not same(shown(explorer), before), "a ring shows which part is chosen"
 
 
+def test_reset_lets_go_of_the_ring(dot):
+    explorer = dot(cloud)
+    opening = shown(explorer)
+    press_key(explorer, "n")
+    press_key(explorer, "left")
+    explorer.reset()
+    assert same(shown(explorer), opening)
+    press_key(explorer, "right")
+    assert explorer.points[0][:2] == pytest.approx((2.1, 2)), "the first part is chosen again"
+
+
 def test_arrow_up_moves_up_on_a_turned_axis(dot):
     explorer = dot(cloud)
     explorer.axes.invert_yaxis()
