@@ -42,7 +42,8 @@ def pixels(explorer, unlike=None):
     for _ in range(80):
         url = canvas.evaluate("canvas => canvas.toDataURL()")
         picture = np.asarray(Image.open(io.BytesIO(b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
-        if url == before and not np.array_equal(picture, unlike):
+        painted = picture.any()  # what no frame has reached yet is transparent, and reads as black
+        if painted and url == before and not np.array_equal(picture, unlike):
             return picture
         before = url
         canvas.page.wait_for_timeout(150)
