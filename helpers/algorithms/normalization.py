@@ -127,7 +127,7 @@ def _batch_norm_backward(grad, x, weight, eps):
 
 
 def fold_batch_norm(weight, bias, gamma, beta, running_mean, running_var, eps=1e-5):
-    """Put a batch norm that no longer learns into the convolution or dense layer before it.
+    """Put a batch norm in evaluation mode into the convolution or dense layer before it.
 
     Parameters
     ----------
