@@ -178,7 +178,7 @@ def as_shown(explorer, name, value):
         return "on" if value else "off"
     form = explorer.controls[name].readout_format
     if not form.endswith("r"):
-        return format(value, form)
+        return format(round(value) if form.endswith("d") else value, form)
     digits = 2 - floor(log10(value))  # three significant digits, none of them an exponent
     return f"{round(value, digits):,.{max(digits, 0)}f}"
 

@@ -7,7 +7,7 @@ declaration; on an explorer, ``self.beta`` is its present value.
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from math import log10
+from math import isclose, log10
 from numbers import Integral, Real
 from typing import Any
 
@@ -111,7 +111,11 @@ class LogSlider(Slider):
 
     def widget(self):
         limits = {"min": log10(self.low), "max": log10(self.high), "step": self.step, "description": self.description}
-        shown = ",.3r" if self.low >= 1e-4 else ".1e"  # rows of zeros would be cut off
+        factor = 10**self.step
+        if self.low == round(self.low) and isclose(factor, round(factor)):
+            shown = ",d"  # 1, 2, 4, 8
+        else:
+            shown = ",.3r" if self.low >= 1e-4 else ".1e"  # rows of zeros would be cut off
         return widgets.FloatLogSlider(self.value, base=10, readout_format=shown, **limits)
 
     def nearest(self, value):

@@ -517,6 +517,12 @@ def test_dragging_a_box(dot, start, stop, box):
     assert explorer.boxes[0] == NEAR(box)
 
 
+def test_a_slider_that_doubles_shows_whole_numbers():
+    assert LogSlider(2, 1, 8, step=np.log10(2), label="n").widget().readout_format == ",d"
+    assert LogSlider(2, 1, 8, step=0.5, label="n").widget().readout_format == ",.3r"
+    assert LogSlider(0.5, 0.25, 8, step=np.log10(2), label="n").widget().readout_format == ",.3r"
+
+
 def test_everything_draggable_moves_by_keyboard_too(dot):
     explorer = dot(cloud)
     press_key(explorer, "right")
