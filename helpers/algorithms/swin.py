@@ -128,7 +128,7 @@ def shifted_window_mask(height, width, window, shift):
     Returns
     -------
     (H/M * W/M, M^2, M^2) tensor of float32
-        0 where two tokens were neighbors in the map, -100 where rolling has brought them together.
+        0 where two tokens lie to each other as they lay in the map, -100 where rolling has moved one of them round.
 
     Raises
     ------
@@ -140,9 +140,10 @@ def shifted_window_mask(height, width, window, shift):
 
 
 def region_ids(height, width, window, shift):
-    """Number the regions of a rolled map that lay together before: 9 of them, or 1 without a shift.
+    """Number the regions of a rolled map that lay together before: at most 9 of them, and 1 without a shift.
 
     The rolled map's last `shift` rows came from the top, and the rest of their window did not; the same for columns.
+    A map of one window along a side has two bands there, a larger one three.
     Arguments and errors as in `shifted_window_mask`; returns an (H, W) tensor of int64.
     """
     _check_shifted(height, width, window, shift)
@@ -343,7 +344,7 @@ def cosine_logits(q, k, tau=0.1):
 def log_spaced(offset):
     """V2's coordinates of relative positions: sign(d) log2(1 + |d|) / log2(8), before a small network makes biases.
 
-    The paper has the natural logarithm and no divisor, a constant factor; this is the published code's form.
+    The paper writes log, without base or divisor, so up to a constant factor; this is the published code's form.
 
     Parameters
     ----------

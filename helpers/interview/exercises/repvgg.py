@@ -161,7 +161,7 @@ def beta_scaled(weight, bias, gamma, beta, mean, var, eps):
     return weight * scale[:, None, None, None], (bias - mean + beta) * scale
 
 
-@fuse_conv_bn.wrong("The values are right, but .data or .detach() cuts the gradient; fold before training on only.")
+@fuse_conv_bn.wrong("The values are right, but .data or .detach() cuts the gradient.")
 def detached(weight, bias, gamma, beta, mean, var, eps):
     scale = (gamma / (var + eps).sqrt()).detach()
     return weight * scale[:, None, None, None], (bias - mean) * scale + beta

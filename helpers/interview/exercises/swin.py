@@ -131,7 +131,7 @@ def tokens_flattened(x, window):
     return cut(x, window).reshape(-1, window * window, x.shape[-1])
 
 
-@window_partition.wrong("Batch and windows belong into one axis.")
+@window_partition.wrong("Batch and windows belong in one axis.")
 def batch_kept(x, window):
     return cut(x, window).reshape(len(x), -1, window, window, x.shape[-1])
 
