@@ -12,7 +12,7 @@ from . import SMALL, WIDE, Exercise, arrays
 # --- dropout ---------------------------------------------------------------------------------------------------------
 
 SHAPES = st.sampled_from([(1,), (3,), (6,), (1, 4), (2, 3), (3, 2), (4, 1), (5, 3), (2, 3, 2)])
-DRAWS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.501, 0.625, 0.75, 0.875, 0.999, 2**-10)
+DRAWS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.501, 0.625, 0.75, 0.99, 0.995, 0.999, 2**-10)
 
 
 @st.composite
@@ -38,7 +38,7 @@ dropout = Exercise(
     reference=inverted_dropout,
     tiers=(
         activations(SMALL, st.sampled_from([(2,), (3,), (2, 2)]), (0.5, 0.25)),
-        activations(WIDE, SHAPES, (0.0, 0.125, 0.25, 0.5, 0.75, 0.999, 1.0)),
+        activations(WIDE, SHAPES, (0.0, 0.125, 0.25, 0.5, 0.75, 0.99, 1.0)),
     ),
     tensors=True,
     gradient=("x",),
@@ -114,6 +114,11 @@ def by_the_share_kept(x, p, u):
 def row_by_row(x, p, u):
     first = u[..., :1]
     return x * (first >= p) / (1 - p) if p < 1 else x * 0.0
+
+
+@dropout.wrong("At p = 1 return zeros; an epsilon in the divisor changes the scale at every other p.")
+def epsilon_below(x, p, u):
+    return x * (u >= p) / (1 - p + 1e-7)
 
 
 @dropout.wrong("The value is right, but the result is cut off from x: no gradient flows.")
