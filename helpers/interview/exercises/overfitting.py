@@ -139,7 +139,7 @@ def at_the_edge(x, p, u):
 # --- early stopping --------------------------------------------------------------------------------------------------
 
 LOSSES = (1.0, 0.5, 2.0, 0.75, 0.25, 1.5, 0.5 + 2**-10, 0.25 - 2**-7, 3.0, -0.5, -1.0, 100.0, 0.0, 2**-9)
-STEPS = (0.125, 0.0625, 0.25, 0.0, -0.125, 0.375)
+STEPS = (0.125, 0.0625, 0.25, 0.0, -0.125, 0.375, 2**-10)
 
 
 @st.composite
@@ -154,7 +154,7 @@ def slow_histories(draw):
     """Draw losses that fall in steps of which some are too small to count, though several together are not."""
     falls = np.cumsum(draw(arrays(draw(st.integers(3, 8)), STEPS)))
     first, patience = draw(st.sampled_from([2.0, 2.0**20])), draw(st.sampled_from([2, 3]))
-    return first - falls, patience, draw(st.sampled_from([0.125, 0.25]))
+    return first - falls, patience, draw(st.sampled_from([0.125, 0.25, 0.0]))
 
 
 def stop_and_restore(losses, patience, min_delta):
@@ -277,6 +277,11 @@ def starts_at_1000(losses, patience, min_delta):
             if waited >= patience:
                 return i + 1, at
     return len(losses), at
+
+
+@early_stopping.wrong("Do not round the losses: an improvement of a thousandth counts if min_delta is 0.")
+def rounded(losses, patience, min_delta):
+    return _variant(losses, patience, min_delta, better=lambda loss, best, delta: round(best - loss, 2) > delta)
 
 
 @early_stopping.wrong("An improvement starts the wait anew: patience counts epochs in a row.")
