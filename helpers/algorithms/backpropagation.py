@@ -379,7 +379,7 @@ def two_layer(d, hidden, classes, random_state=None):
 
 
 def forward(params, X):
-    """Logarithms of the class probabilities.
+    """Logarithms of the class probabilities. A score more than 100 below the largest counts as 100 below.
 
     Parameters
     ----------

@@ -187,7 +187,7 @@ class EarlyStopping:
     Attributes
     ----------
     best : float
-        The best loss so far; infinity before the first epoch.
+        The loss of `best_epoch`, the last that improved; infinity before the first epoch.
     best_epoch : int or None
         Whose weights to restore, counted from 0.
     epoch : int

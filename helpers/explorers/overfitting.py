@@ -266,8 +266,8 @@ COMBINATIONS = list(product((False, True), repeat=len(STRENGTHS)))
 class Remedies(Explorer):
     """Switch remedies on, alone or together: four networks from different starts on 100 digits, 20 wrongly labeled.
 
-    All combinations are trained beforehand. Early stopping takes the epoch with the lowest loss on 300 validation
-    digits, whose labels are as bad; the ensemble averages the four networks' probabilities.
+    All combinations are trained beforehand. Early stopping takes, of every fourth epoch, the one with the lowest loss
+    on 300 validation digits, whose labels are as bad; the ensemble averages the four networks' probabilities.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from . import SMALL, WIDE, Exercise, arrays
 # --- dropout ---------------------------------------------------------------------------------------------------------
 
 SHAPES = st.sampled_from([(1,), (3,), (6,), (1, 4), (2, 3), (3, 2), (4, 1), (5, 3), (2, 3, 2)])
-DRAWS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.501, 0.625, 0.75, 0.875, 0.999, 2**-10)
+DRAWS = (0.0, 0.125, 0.25, 0.375, 0.5, 0.501, 0.625, 0.75, 0.99, 0.995, 0.999, 2**-10)
 
 
 @st.composite
@@ -38,7 +38,7 @@ dropout = Exercise(
     reference=inverted_dropout,
     tiers=(
         activations(SMALL, st.sampled_from([(2,), (3,), (2, 2)]), (0.5, 0.25)),
-        activations(WIDE, SHAPES, (0.0, 0.125, 0.25, 0.5, 0.75, 0.999, 1.0)),
+        activations(WIDE, SHAPES, (0.0, 0.125, 0.25, 0.5, 0.75, 0.99, 1.0)),
     ),
     tensors=True,
     gradient=("x",),
@@ -116,6 +116,11 @@ def row_by_row(x, p, u):
     return x * (first >= p) / (1 - p) if p < 1 else x * 0.0
 
 
+@dropout.wrong("At p = 1 return zeros; an epsilon in the divisor changes the scale at every other p.")
+def epsilon_below(x, p, u):
+    return x * (u >= p) / (1 - p + 1e-7)
+
+
 @dropout.wrong("The value is right, but the result is cut off from x: no gradient flows.")
 def detached(x, p, u):
     return inverted_dropout(x.detach(), p, u) + 0 * x
@@ -134,7 +139,7 @@ def at_the_edge(x, p, u):
 # --- early stopping --------------------------------------------------------------------------------------------------
 
 LOSSES = (1.0, 0.5, 2.0, 0.75, 0.25, 1.5, 0.5 + 2**-10, 0.25 - 2**-7, 3.0, -0.5, -1.0, 100.0, 0.0, 2**-9)
-STEPS = (0.125, 0.0625, 0.25, 0.0, -0.125, 0.375)
+STEPS = (0.125, 0.0625, 0.25, 0.0, -0.125, 0.375, 2**-10)
 
 
 @st.composite
@@ -149,7 +154,7 @@ def slow_histories(draw):
     """Draw losses that fall in steps of which some are too small to count, though several together are not."""
     falls = np.cumsum(draw(arrays(draw(st.integers(3, 8)), STEPS)))
     first, patience = draw(st.sampled_from([2.0, 2.0**20])), draw(st.sampled_from([2, 3]))
-    return first - falls, patience, draw(st.sampled_from([0.125, 0.25]))
+    return first - falls, patience, draw(st.sampled_from([0.125, 0.25, 0.0]))
 
 
 def stop_and_restore(losses, patience, min_delta):
@@ -272,6 +277,11 @@ def starts_at_1000(losses, patience, min_delta):
             if waited >= patience:
                 return i + 1, at
     return len(losses), at
+
+
+@early_stopping.wrong("Do not round the losses: an improvement of a thousandth counts if min_delta is 0.")
+def rounded(losses, patience, min_delta):
+    return _variant(losses, patience, min_delta, better=lambda loss, best, delta: round(best - loss, 2) > delta)
 
 
 @early_stopping.wrong("An improvement starts the wait anew: patience counts epochs in a row.")
