@@ -33,7 +33,7 @@ def cross_entropy(logits, target, weight=None, label_smoothing=0.0, reduction="m
         The share of the target that is spread over all classes.
     reduction : {"mean", "sum", "none"}
         The mean is weighted: it divides by the sum of the weights of the right classes, as in torch. With
-        probabilities it divides by their number.
+        probabilities as target it divides by the number of samples or pixels.
 
     Returns
     -------

@@ -213,7 +213,7 @@ def _verdicts(mask, truth):
 def noisy_digits(side, first):
     """Noisy images with one digit each, at a place drawn at random, and where its ink is: two (n, 32, 32) arrays.
 
-    Digit and place are real and random; the noise, of standard deviation 0.5, is made up.
+    The digits are real; their places and the noise, of standard deviation 0.5, are drawn at random.
     """
     rng, factor = np.random.default_rng(first), max(side // 8, 1)
     truth = np.zeros((IMAGES, CANVAS, CANVAS))

@@ -44,7 +44,7 @@ field_size = Exercise(
     cost="O(L) time and O(1) memory for L layers: one pass with two running numbers, size and jump.",
     hints=(
         "Keep two numbers: the size of the field and the jump, the distance in pixels of neighboring units.",
-        "A layer with window k and dilation d looks d * (k - 1) cells further, each `jump` pixels wide.",
+        "A layer with window k and dilation d looks d * (k - 1) cells further; the cells lie `jump` pixels apart.",
         "size += d * (k - 1) * jump; only then jump *= s. Start with size = jump = 1.",
     ),
 )
