@@ -33,21 +33,32 @@ def find_chromium():
     return next(filter(None, found), None)
 
 
-def pixels(explorer, unlike=None):
-    """The picture that the page holds, once it differs from `unlike` and has come to rest.
+# The picture that a canvas holds, as the URL of a PNG; null while no frame has reached it.
+PICTURE = """canvas => {
+    const blank = Object.assign(document.createElement('canvas'), {width: canvas.width, height: canvas.height});
+    const url = canvas.toDataURL();
+    return url == blank.toDataURL() ? null : url;
+}"""
+
+
+def at_rest(explorer, unlike=None):
+    """The picture that the page holds, as a URL, once it differs from `unlike` and has come to rest.
 
     Read from the canvas itself: a screenshot of the page is resampled when text above moves it by half a pixel.
     """
     canvas, before = explorer.locator("canvas").first, None
     for _ in range(80):
-        url = canvas.evaluate("canvas => canvas.toDataURL()")
-        picture = np.asarray(Image.open(io.BytesIO(b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
-        painted = picture.any()  # what no frame has reached yet is transparent, and reads as black
-        if painted and url == before and not np.array_equal(picture, unlike):
-            return picture
+        url = canvas.evaluate(PICTURE)
+        if url and url == before and url != unlike:
+            return url
         before = url
         canvas.page.wait_for_timeout(150)
     raise TimeoutError("the picture did not change and come to rest within 12 s")
+
+
+def pixels(url):
+    """The array, (height, width, 3), of a picture."""
+    return np.asarray(Image.open(io.BytesIO(b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
 
 
 def free_port():

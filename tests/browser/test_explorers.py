@@ -3,13 +3,12 @@
 import json
 import shutil
 
-import numpy as np
 import pytest
 
 from helpers.explorers.canvas import REST
 from helpers.topics import TOPICS
 
-from .conftest import ARTIFACTS, pixels
+from .conftest import ARTIFACTS, at_rest, pixels
 
 NOTEBOOKS = [topic.notebook for topic in TOPICS if topic.ready]
 FIND = """
@@ -101,7 +100,7 @@ def test_after_run_all_every_explorer_stands_at_its_opening(bench):
 def test_nothing_is_clipped_and_everything_fits_the_screen(bench):
     for name in bench.names:
         explorer = bench.show(name)
-        pixels(explorer)
+        at_rest(explorer)
         bench.page.screenshot(path=ARTIFACTS / f"{name}_laptop.png")
         assert explorer.evaluate(CLIPPED) == [], name
         panel = bench.page.locator(".jp-Notebook").first.bounding_box()
@@ -112,19 +111,19 @@ def test_every_explorer_follows_the_keyboard(bench):
     for name in bench.names:
         explorer = bench.show(name)
         bench.ask(f"str(found[{name!r}].reset())")
-        before = pixels(explorer)
+        before = at_rest(explorer)
         slider = explorer.locator(".noUi-handle:not([disabled] *)").first
         switch, canvas = explorer.locator("input[type=checkbox]").first, explorer.locator("canvas[tabindex]")
         target = next(control for control in (slider, canvas, switch) if control.count())
         target.focus()
         for key in ["Space"] if target is switch else [*["ArrowRight"] * 2, *["ArrowLeft"] * 4, "Home", "End"]:
             bench.page.keyboard.press(key)  # one direction is free; where neighbors look alike, an end does not
-            if not np.array_equal(pixels(explorer), before):
+            if at_rest(explorer) != before:
                 break
         else:  # no slider, no switch, nothing to move by arrows: then a button
             for action in explorer.locator(".viva-buttons button").all():
                 action.press("Enter")
-                if not np.array_equal(pixels(explorer), before):
+                if at_rest(explorer) != before:
                     break
             else:
                 pytest.fail(f"{name}: no key moved the picture")
@@ -136,7 +135,7 @@ def test_every_explorer_follows_the_mouse_and_lets_go(bench):
     for name in bench.names:
         explorer = bench.show(name)
         bench.ask(f"str(found[{name!r}].reset())")
-        before, place = pixels(explorer), bench.start(name)
+        before, place = at_rest(explorer), bench.start(name)
         if place is None:
             continue
         box = explorer.locator("canvas").bounding_box()
@@ -148,14 +147,14 @@ def test_every_explorer_follows_the_mouse_and_lets_go(bench):
         page.mouse.move(5, 300)  # let go far outside the picture
         page.mouse.up()
         values = bench.settled(name)
-        pixels(explorer, unlike=before)
+        at_rest(explorer, unlike=before)
         page.mouse.move(*center, steps=3)
         assert bench.settled(name) == values, f"{name} sticks to the pointer"
-        dragged = pixels(explorer)  # the last frame: on a busy machine one in between may have rested for a moment
+        dragged = at_rest(explorer)  # the last frame: on a busy machine one in between may have rested for a moment
         bench.ask(f"found[{name!r}].canvas.redraw()")
         bench.ask(f"found[{name!r}].refresh()")
         bench.settled(name)
-        assert np.array_equal(dragged, pixels(explorer)), f"{name}: the picture after a drag differs from a full redraw"
+        assert dragged == at_rest(explorer), f"{name}: the picture after a drag differs from a full redraw"
         assert bench.ask(f"found[{name!r}].error") == ""
         bench.ask(f"str(found[{name!r}].reset())")
 
@@ -223,7 +222,7 @@ def test_two_views_of_different_size_are_both_sharp(lab, copy):
 def test_a_finger_drags(lab, copy):
     bench = copy("touch", touch=True)
     explorer = bench.show("four_pictures")
-    before, place = pixels(explorer), bench.start("four_pictures")
+    before, place = at_rest(explorer), bench.start("four_pictures")
     box = explorer.locator("canvas").bounding_box()
     touch = bench.page.context.new_cdp_session(bench.page)
     x, y = box["x"] + place[0] * box["width"], box["y"] + (1 - place[1]) * box["height"]
@@ -233,14 +232,14 @@ def test_a_finger_drags(lab, copy):
         ("touchEnd", []),
     ):
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-    pixels(explorer, unlike=before)
+    at_rest(explorer, unlike=before)
     assert bench.ask("found['four_pictures'].threshold") > 0.55
 
 
 def test_a_restarted_and_a_dead_kernel_are_told(lab, copy):
     bench = copy("gone")
     explorer = bench.show("four_pictures")
-    pixels(explorer)
+    at_rest(explorer)
     bench.page.evaluate("void window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()")
     side = explorer.locator(".viva-side").element_handle()
     bench.page.wait_for_function("e => getComputedStyle(e, '::after').content.includes('run this cell')", arg=side)
@@ -248,7 +247,7 @@ def test_a_restarted_and_a_dead_kernel_are_told(lab, copy):
     bench.page.wait_for_timeout(3000)
     lab.run_all(bench.page)
     explorer = bench.show("four_pictures")
-    pixels(explorer)
+    at_rest(explorer)
     bench.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
     bench.page.wait_for_timeout(1500)
     explorer.locator(".noUi-handle").first.focus()
@@ -260,5 +259,5 @@ def test_a_restarted_and_a_dead_kernel_are_told(lab, copy):
 def test_the_picture_grows_with_a_projector(lab, copy):
     bench = copy("projector", size=(1920, 1080))
     explorer = bench.show("four_pictures")
-    assert pixels(explorer).shape[1] >= 900
+    assert pixels(at_rest(explorer)).shape[1] >= 900
     bench.page.screenshot(path=ARTIFACTS / "projector.png")

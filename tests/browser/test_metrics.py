@@ -7,7 +7,7 @@ import pytest
 
 from helpers.canonical import WIDGET_VIEW
 
-from .conftest import ARTIFACTS, pixels
+from .conftest import ARTIFACTS, at_rest, pixels
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,9 @@ def explorer(page):
     return explorer
 
 
-def cut_at(picture):
+def cut_at(url):
     """Where the threshold's black line crosses the histogram, as a share of the picture's width."""
+    picture = pixels(url)
     band = picture[picture.shape[0] // 10 : picture.shape[0] // 5]
     dark = (band.max(axis=2) < 60).mean(axis=0)
     assert dark.max() > 0.8, "no line is drawn through the histogram"
@@ -51,22 +52,23 @@ def readouts(explorer):
 
 
 def test_keyboard_moves_the_threshold(page, explorer):
-    before, counts = pixels(explorer), readouts(explorer)
+    before, counts = at_rest(explorer), readouts(explorer)
     slider = explorer.locator(".noUi-handle").first
     slider.focus()
     for _ in range(60):
         page.keyboard.press("ArrowRight")
-    picture = pixels(explorer, unlike=before)
+    after_keys = at_rest(explorer, unlike=before)
     after = readouts(explorer)
     assert after["TP"] < counts["TP"]
     assert after["TP"] + after["FN"] == counts["TP"] + counts["FN"]
     assert explorer.locator(".widget-readout").first.inner_text() == "0.620"
-    moved = cut_at(picture) - cut_at(before)
+    moved = cut_at(after_keys) - cut_at(before)
     assert moved == pytest.approx(0.12 * histogram_width(before), abs=0.01)
 
 
-def histogram_width(picture):
+def histogram_width(url):
     """Length of the histogram's grey axis, as a share of the picture's width: the score runs from 0 to 1 along it."""
+    picture = pixels(url)
     bottom = picture[: picture.shape[0] // 3]
     axis = (np.abs(bottom - 110).max(axis=2) < 30).sum(axis=1).argmax()
     across = np.flatnonzero(np.abs(bottom[axis] - 110).max(axis=1) < 30)
@@ -75,7 +77,7 @@ def histogram_width(picture):
 
 def test_dragging_moves_the_threshold_and_leaves_no_ghosts(lab, page, explorer):
     canvas = explorer.locator("canvas").first
-    box, before = canvas.bounding_box(), pixels(explorer)
+    box, before = canvas.bounding_box(), at_rest(explorer)
     x, y = box["x"] + cut_at(before) * box["width"], box["y"] + 0.12 * box["height"]
     page.mouse.move(x, y)
     page.mouse.down()
@@ -85,13 +87,13 @@ def test_dragging_moves_the_threshold_and_leaves_no_ghosts(lab, page, explorer):
         page.mouse.move(x + 3 * step, y)
     page.mouse.up()
     page.mouse.move(5, 5)
-    dragged = pixels(explorer, unlike=before)
+    dragged = at_rest(explorer, unlike=before)
     assert (cut_at(dragged) - cut_at(before)) * box["width"] == pytest.approx(63, abs=3)
     assert readouts(explorer)["TP"] < 88
     page.screenshot(path=ARTIFACTS / "05_threshold.png")
 
     lab.execute(page, "four_pictures.canvas.redraw()\nfour_pictures.refresh()")
-    assert np.array_equal(dragged, pixels(explorer)), "the picture after a drag differs from a full redraw"
+    assert dragged == at_rest(explorer), "the picture after a drag differs from a full redraw"
 
 
 def test_the_quiz_takes_keys(lab, page):

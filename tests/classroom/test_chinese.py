@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from helpers import lab as learner
-from tests.browser.conftest import ARTIFACTS, Lab, pixels
+from tests.browser.conftest import ARTIFACTS, Lab, at_rest
 
 CUT = """box => [...box.querySelectorAll("button, .widget-label, .widget-readout, .viva-readouts :is(th, td)")]
     .filter(part => part.offsetParent)
@@ -53,11 +53,11 @@ def test_jupyterlab_and_the_sections_speak_chinese(metrics):
 def test_an_explorer_speaks_chinese_and_follows_its_sliders(metrics, number):
     explorer = metrics.locator(".viva-explorer").nth(number)
     assert shown(metrics, explorer, f"explorer_{number}") == []
-    before, said = pixels(explorer), explorer.locator(".viva-readouts td").all_inner_texts()
+    before, said = at_rest(explorer), explorer.locator(".viva-readouts td").all_inner_texts()
     explorer.locator(".noUi-handle").first.focus()
     for _ in range(3):
         metrics.keyboard.press("PageUp")
-    pixels(explorer, unlike=before)
+    at_rest(explorer, unlike=before)
     assert explorer.locator(".viva-readouts td").all_inner_texts() != said
     texts = explorer.locator(".viva-controls .widget-label, .viva-readouts th, button").all_inner_texts()
     english = [text for text in texts if not CHINESE.search(text)]

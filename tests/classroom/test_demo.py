@@ -7,7 +7,7 @@ import pytest
 
 from classroom import demo
 from helpers.topics import TOPICS
-from tests.browser.conftest import ARTIFACTS, Server, free_port, pixels
+from tests.browser.conftest import ARTIFACTS, Server, at_rest, free_port
 
 READY = [topic for topic in TOPICS if topic.ready]
 
@@ -54,7 +54,7 @@ def test_the_index_names_every_topic(page):
 def test_explorers_live_under_their_questions_and_keys_lead_on(page):
     page.locator("li a", has_text="05 ").click()
     explorer = page.locator(".viva-explorer").first
-    before = pixels(explorer)
+    before = at_rest(explorer)
     assert page.locator(".jp-InputArea-editor:visible").count() == 0, "code is shown"
     assert page.locator("details[open]").count() == 0, "an answer stands open"
     headings = page.locator("#rendered_cells h3")
@@ -68,7 +68,7 @@ def test_explorers_live_under_their_questions_and_keys_lead_on(page):
     slider = explorer.locator(".noUi-handle").first
     slider.focus()
     page.keyboard.press("ArrowRight")
-    pixels(explorer, unlike=before)
+    at_rest(explorer, unlike=before)
     question, picture = page.locator("text=Predict, then drag").first.bounding_box(), explorer.bounding_box()
     assert question["y"] < picture["y"]
     assert picture["y"] + explorer.locator("canvas").bounding_box()["height"] < 1080, "the picture does not fit"

@@ -16,7 +16,7 @@ import pytest
 
 from classroom import record, site
 from helpers.topics import TOPICS
-from tests.browser.conftest import ARTIFACTS, pixels
+from tests.browser.conftest import ARTIFACTS, at_rest, pixels
 
 BUILT = [topic for topic in TOPICS if topic.number in (5, 18)]
 NAMES = ["05_metrics_roc-0", "05_metrics_roc-1", "05_metrics_roc-2", "18_iou_family-2"]
@@ -178,7 +178,7 @@ def assert_shows(explorer, made, kernel, values):
         arg=[explorer.element_handle(), said],
     )
     kernel.set(**kernel.opening | values)
-    want, got = kernel.canvas.pixels(made["size"][0])[..., :3].astype(int), pixels(explorer)
+    want, got = kernel.canvas.pixels(made["size"][0])[..., :3].astype(int), pixels(at_rest(explorer))
     kernel.reset()
     if kernel.photograph:
         assert 20 * np.log10(255 / np.sqrt(np.mean((got - want) ** 2))) > PHOTOGRAPH

@@ -3,7 +3,7 @@
 import pytest
 
 from classroom import slides
-from tests.browser.conftest import ARTIFACTS, Server, free_port, pixels
+from tests.browser.conftest import ARTIFACTS, Server, at_rest, free_port
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +50,10 @@ def test_an_explorer_lives_under_its_question_and_the_answer_comes_after(page):
     box = explorer.bounding_box()
     assert box["y"] + box["height"] < 1080, "it does not fit"
     assert not page.locator("section.present:not(.stack)", has_text="TP and FP can only fall").count()
-    before = pixels(explorer)
+    before = at_rest(explorer)
     explorer.locator(".noUi-handle").first.focus()
     page.keyboard.press("ArrowRight")
-    pixels(explorer, unlike=before)
+    at_rest(explorer, unlike=before)
     page.screenshot(path=ARTIFACTS / "slides_explorer.png")
     page.evaluate("document.activeElement.blur()")
 
