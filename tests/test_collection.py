@@ -194,6 +194,14 @@ def test_conda_environment_installs_what_pyproject_asks_for():
     assert pip == ["--constraint constraints.txt", "--editable .[test]"]
 
 
+def test_what_is_run_without_make_is_what_make_runs():
+    recipe = re.search(r"(?m)^test: \.venv/installed\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text())[1]
+    for line in recipe.splitlines():
+        command = line.partition("  #")[0].strip().replace("$(BIN)/", "python -m ").replace("$(JOBS)", "2")
+        for path in ("CONTRIBUTING.md", ".github/workflows/test.yml"):
+            assert command in (ROOT / path).read_text(encoding="utf-8"), f"{path} does not run: {command}"
+
+
 def test_every_dependency_is_pinned_once():
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").split()
     pins = [re.fullmatch(r"([\w.-]+)==[\w.]+", line)[1].lower() for line in lines]
