@@ -59,6 +59,7 @@ class Parabola(Explorer):
         left.legend(loc="upper center", ncol=3, fontsize=10)
         right.set(title="Mean squared error", xlabel="degree", xlim=(-0.5, HIGHEST + 0.5), yscale="log")
         right.set(ylim=(3e-4, 300))
+        right.yaxis.set_major_formatter("{x:g}")
         right.grid()
         (self.train,) = self.live(right.plot([], [], "s--", color=theme.ORANGE, ms=5, label="training"))
         (self.test,) = self.live(right.plot([], [], "o-", color=theme.VERMILLION, ms=5, label="test"))
