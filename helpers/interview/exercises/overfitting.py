@@ -215,14 +215,19 @@ def by_distance(losses, patience, min_delta):
     return len(losses), at
 
 
-def _variant(losses, patience, min_delta, *, better, late=0, moving=False, total=False):
-    best, at, waited = math.inf, 0, 0
+def _best_so_far(best, loss):
+    return best
+
+
+def _variant(losses, patience, min_delta, *, better, best=math.inf, otherwise=_best_so_far, late=0, total=False):
+    """Early stopping by other rules; `otherwise` makes the best to come of the best and a loss that was no better."""
+    at, waited = 0, 0
     for i, loss in enumerate(losses):
         if better(loss, best, min_delta):
             best, at, waited = loss, i, waited if total else 0
         else:
             waited += 1
-            best = loss if moving else best
+            best = otherwise(best, loss)
             if waited >= patience + late:
                 return i + 1, at
     return len(losses), at
@@ -249,34 +254,17 @@ def one_late(losses, patience, min_delta):
 
 @early_stopping.wrong("Compare with the best loss so far, not with the one before.")
 def against_the_last(losses, patience, min_delta):
-    return _variant(losses, patience, min_delta, better=_below, moving=True)
+    return _variant(losses, patience, min_delta, better=_below, otherwise=lambda best, loss: loss)
 
 
 @early_stopping.wrong("The best moves only with an epoch that improves: many small gains together count.")
 def creeping_best(losses, patience, min_delta):
-    best, at, waited = math.inf, 0, 0
-    for i, loss in enumerate(losses):
-        if loss < best - min_delta:
-            at, waited = i, 0
-        else:
-            waited += 1
-            if waited >= patience:
-                return i + 1, at
-        best = min(best, loss)
-    return len(losses), at
+    return _variant(losses, patience, min_delta, better=_below, otherwise=min)
 
 
 @early_stopping.wrong("Start from infinity: a first loss may lie above any number that you think of.")
 def starts_at_1000(losses, patience, min_delta):
-    best, at, waited = 1000.0, 0, 0
-    for i, loss in enumerate(losses):
-        if loss < best - min_delta:
-            best, at, waited = loss, i, 0
-        else:
-            waited += 1
-            if waited >= patience:
-                return i + 1, at
-    return len(losses), at
+    return _variant(losses, patience, min_delta, better=_below, best=1000.0)
 
 
 @early_stopping.wrong("Do not round the losses: an improvement of a thousandth counts if min_delta is 0.")
